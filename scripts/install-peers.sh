@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs the real servers, clients and load tools that `npm run test:peers` and `npm run bench:http` use, from
+# Debian's packages. Does nothing when all of them are there; needs root only when one is missing.
+set -euo pipefail
+
+# command=package
+peers=(
+  curl=curl
+  openssl=openssl
+  nginx=nginx
+  haproxy=haproxy
+  caddy=caddy
+  wrk=wrk
+  h2load=nghttp2-client
+  hey=hey
+  slowhttptest=slowhttptest
+  testssl=testssl.sh
+  hexdump=bsdextrautils
+  taskset=util-linux
+)
+
+# nginx and haproxy live where an ordinary user's PATH may not look.
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+missing=()
+for peer in "${peers[@]}"; do
+  command -v "${peer%%=*}" >/dev/null || missing+=("${peer#*=}")
+done
+if [ "${#missing[@]}" -eq 0 ]; then
+  echo 'install-peers: all peers are installed'
+  exit 0
+fi
+
+if ! command -v apt-get >/dev/null; then
+  echo "install-peers: there is no apt-get; install these by hand: ${missing[*]}" >&2
+  exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+  echo "install-peers: run it as root (sudo scripts/install-peers.sh) to install: ${missing[*]}" >&2
+  exit 1
+fi
+
+# The packages of servers start them, on port 80. Ours are started by the tests, on ports of their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+
+echo "install-peers: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log="$(mktemp)"
+install() {
+  apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${missing[@]}"
+}
+if ! { apt-get -qq update && install; } >"$log" 2>&1; then
+  cat "$log" >&2
+  rm -f "$log"
+  echo 'install-peers: apt-get failed, see above' >&2
+  exit 1
+fi
+rm -f "$log"
+echo 'install-peers: done'
