@@ -1,0 +1,40 @@
+/** What happened, by name. Events announce; nothing waits for a listener. */
+export interface IEventMap {
+  'request.completed': {
+    id: string;
+    routeId: string | null;
+    backendId: string | null;
+    vHost: string;
+    method: string;
+    uri: string;
+    status: number;
+    clientIp: string;
+    durationMs: number;
+    bytesIn: number;
+    bytesOut: number;
+    retries: number;
+  };
+  'backend.dead': { routeId: string; backendId: string; reason: string; maintenance: boolean };
+  'backend.alive': { routeId: string; backendId: string };
+  'route.added': { routeId: string; vHost: string };
+  'route.changed': { routeId: string; vHost: string };
+  'route.removed': { routeId: string; vHost: string };
+  'certificate.added': { domain: string };
+  'certificate.removed': { domain: string };
+  'connection.open': { id: number; entrypoint: string; clientIp: string };
+  'connection.close': {
+    id: number;
+    entrypoint: string;
+    clientIp: string;
+    durationMs: number;
+    bytesIn: number;
+    bytesOut: number;
+  };
+  'config.applied': { changes: number };
+  'config.refused': { problems: number };
+  'router.started': { entrypoints: Record<string, number> };
+  'router.stopped': { drained: boolean };
+}
+
+/** Name of an event. */
+export type TEventName = keyof IEventMap;

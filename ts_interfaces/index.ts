@@ -1,0 +1,10 @@
+export type * from './data/auth.ts';
+export type * from './data/certificate.ts';
+export type * from './data/event.ts';
+export type * from './data/hook.ts';
+export type * from './data/log.ts';
+export type * from './data/options.ts';
+export type * from './data/route.ts';
+export type * from './data/stats.ts';
+export type * from './data/token.ts';
+export type * from './data/web.ts';
