@@ -1,0 +1,126 @@
+import type { IDcRouterOptions } from '../../ts_interfaces/data/options.ts';
+import { formatPath, type TPath } from './path.ts';
+import { maskSecrets, SECRET_MASK } from './secrets.ts';
+
+/** What a change needs to take effect: nothing, its listener opened anew, or the whole process. */
+export type TEffect = 'hot' | 'restart-listener' | 'restart';
+
+/** One value that differs between two configurations. */
+export interface IOptionChange {
+  /** Routes and certificates stand under their id or domain: `web.routes[api].strategy`. */
+  path: string;
+  /** Undefined: it was not there. A secret is masked. */
+  before: unknown;
+  /** Undefined: it is not there any more. A secret is masked. */
+  after: unknown;
+  /** What the change needs to take effect. */
+  effect: TEffect;
+}
+
+/**
+ * What differs between two configurations, in the order of the first, then what the second adds.
+ *
+ * Routes are compared by id, certificates by domain, all other lists as a whole. Items that both
+ * share by reference cost one comparison. Hooks are functions: they are compared by identity.
+ */
+export function diffOptions(before: IDcRouterOptions, after: IDcRouterOptions): IOptionChange[] {
+  const changes: IOptionChange[] = [];
+  // Masked copies are made of what differs only: a big configuration is mostly the same.
+  compare(before, after, [], (path, first, second) => {
+    const [shownBefore, shownAfter] = shown(path, first, second);
+    changes.push({
+      path: spell(path),
+      before: shownBefore,
+      after: shownAfter,
+      effect: effectOf(path),
+    });
+  });
+  return changes;
+}
+
+/** Tells whether two values of plain data mean the same; absent and `undefined` do. */
+export function sameData(first: unknown, second: unknown): boolean {
+  if (Object.is(first, second)) return true;
+  if (!isHolder(first) || !isHolder(second) || Array.isArray(first) !== Array.isArray(second)) {
+    return false;
+  }
+  return keysOf(first, second).every((key) => sameData(first[key], second[key]));
+}
+
+type THolder = Record<string, unknown>;
+type TReport = (path: TPath, before: unknown, after: unknown) => void;
+
+function compare(before: unknown, after: unknown, path: TPath, report: TReport): void {
+  if (Object.is(before, after)) return;
+  const name = itemName(path);
+  if (name !== undefined && (Array.isArray(before) || Array.isArray(after))) {
+    compareFields(byName(before, name), byName(after, name), path, report);
+  } else if (isMap(before) && isMap(after)) {
+    compareFields(before, after, path, report);
+  } else if (!sameData(before, after)) {
+    report(path, before, after);
+  }
+}
+
+function compareFields(before: THolder, after: THolder, path: TPath, report: TReport): void {
+  for (const key of keysOf(before, after)) compare(before[key], after[key], [...path, key], report);
+}
+
+/** The field by which the items of a list are told apart; undefined for other lists. */
+function itemName(path: TPath): string | undefined {
+  if (path.length === 1 && path[0] === 'certificates') return 'domain';
+  return path.length === 2 && path[0] === 'web' && path[1] === 'routes' ? 'id' : undefined;
+}
+
+function byName(items: unknown, name: string): THolder {
+  const named: THolder = Object.create(null);
+  for (const item of Array.isArray(items) ? items : []) named[String(item[name])] = item;
+  return named;
+}
+
+function keysOf(first: object, second: object): string[] {
+  const keys = Object.keys(first);
+  for (const key of Object.keys(second)) if (!Object.hasOwn(first, key)) keys.push(key);
+  return keys;
+}
+
+function isHolder(value: unknown): value is THolder {
+  return typeof value === 'object' && value !== null;
+}
+
+function isMap(value: unknown): value is THolder {
+  return isHolder(value) && !Array.isArray(value);
+}
+
+/** Both values with their secrets masked; a secret that changed says so, and nothing more. */
+function shown(path: TPath, before: unknown, after: unknown): [unknown, unknown] {
+  const [first, second] = [maskAt(path, before), maskAt(path, after)];
+  return [first, sameData(first, second) ? `${SECRET_MASK} (changed)` : second];
+}
+
+/** Masks a value as if it stood in its place: the place decides what is secret. */
+function maskAt(path: TPath, value: unknown): unknown {
+  const nest = path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
+  const masked: unknown = maskSecrets(nest as IDcRouterOptions);
+  return path.reduce<unknown>((outer, key) => (isHolder(outer) ? outer[key] : outer), masked);
+}
+
+function spell(path: TPath): string {
+  const length = itemName(path.slice(0, 2)) === undefined ? 1 : 2;
+  const name = itemName(path.slice(0, length));
+  if (name === undefined || path.length === length) return formatPath(path);
+  return formatPath(
+    path.slice(length + 1),
+    `${formatPath(path.slice(0, length))}[${path[length]}]`,
+  );
+}
+
+function effectOf(path: TPath): TEffect {
+  const [plane, part, , field] = path;
+  if (plane === 'api') return 'restart-listener';
+  if (plane === 'dataDir' || plane === 'version' || plane === 'workers') return 'restart';
+  if (plane !== 'web' || part !== 'entrypoints') return 'hot';
+  // Names, limits and the choice of certificates are read anew by each connection.
+  if (field === undefined || field === 'address' || field === 'port') return 'restart-listener';
+  return field === 'tls' && path[4] !== 'defaultCertificate' ? 'restart-listener' : 'hot';
+}

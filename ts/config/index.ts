@@ -1,0 +1,16 @@
+/**
+ * Configuration: what a DcRouter can be told, from text to frozen data.
+ *
+ * `loadConfigFile` turns a file into data, with the environment and other files filled in;
+ * `parseOptions` checks the data and reports every problem together; `LayeredItems` puts what the
+ * API changes over it.
+ */
+export * from './defaults.ts';
+export * from './diff.ts';
+export * from './file.ts';
+export { jsonSchema } from './json-schema.ts';
+export * from './layers.ts';
+export { nearest } from './nearest.ts';
+export { formatPath } from './path.ts';
+export * from './schema.ts';
+export { isSecretPath, maskSecrets, SECRET_MASK } from './secrets.ts';

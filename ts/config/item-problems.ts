@@ -1,0 +1,88 @@
+import type { RouteConfig } from '../../ts_interfaces/data/route.ts';
+import { DcError, type IProblem } from '../core/errors.ts';
+import type { ILoadedConfig } from './file.ts';
+import { parseRoute } from './parse.ts';
+import { problemOf } from './source.ts';
+
+/** The items of a configuration, in the order of the file. */
+export interface IConfigItems {
+  routes: readonly { id: string }[];
+  certificates: readonly { domain: string }[];
+}
+
+/**
+ * Gives problems that were found when single items were compiled the place that the item has:
+ * `routes[a].ssl.cert` becomes `web.routes[3].ssl.cert` with its line, or `web.routes[a].ssl.cert`
+ * when there is no file.
+ */
+export function placeProblems(
+  problems: readonly IProblem[],
+  items: IConfigItems,
+  file: ILoadedConfig | null,
+): IProblem[] {
+  if (problems.length === 0) return [];
+  const places = placesOf(items);
+  return problems.map((problem) => {
+    const prefix = prefixIn(places, problem.path);
+    const item = places.get(prefix);
+    if (item === undefined) return problem;
+    const { message } = problem;
+    if (file === null) {
+      return { ...problem, path: item[0] === 'web' ? `web.${problem.path}` : problem.path };
+    }
+    const rest = problem.path.slice(prefix.length).match(/[^.[\]]+/g) ?? [];
+    const steps = rest.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+    const finding = { path: [...item, ...steps], at: 'value' as const, message };
+    return problemOf(finding, file.value, file.source);
+  });
+}
+
+/** Both lists; a problem that is in the first one already is there once. */
+export function joinProblems(known: readonly IProblem[], found: readonly IProblem[]): IProblem[] {
+  const isNew = ({ path, message }: IProblem) =>
+    !known.some((one) => one.path === path && one.message === message);
+  return [...known, ...found.filter(isNew)];
+}
+
+/**
+ * What can be read of a route that is refused: its host, and its conditions if they are right.
+ * Nothing when the host cannot be read.
+ */
+export function readConditions(given: unknown): RouteConfig | undefined {
+  const { id, vHost, paths, methods, matchHeaders, priority } = Object(given);
+  const name = typeof id === 'string' ? id : '(without id)';
+  const redirect = { to: '/' };
+  return (
+    tryRoute({ id: name, vHost, paths, methods, matchHeaders, priority, redirect }) ??
+    tryRoute({ id: name, vHost, redirect })
+  );
+}
+
+function tryRoute(input: unknown): RouteConfig | undefined {
+  try {
+    return parseRoute(input);
+  } catch (error) {
+    if (error instanceof DcError) return undefined;
+    throw error;
+  }
+}
+
+function placesOf({ routes, certificates }: IConfigItems): Map<string, (string | number)[]> {
+  const places = new Map<string, (string | number)[]>();
+  routes.forEach(({ id }, index) => {
+    places.set(`routes[${id}]`, ['web', 'routes', index]);
+  });
+  certificates.forEach(({ domain }, index) => {
+    places.set(`certificates[${domain}]`, ['certificates', index]);
+  });
+  return places;
+}
+
+/** The item that a path leads into; its id may have brackets of its own. */
+function prefixIn(places: ReadonlyMap<string, unknown>, path: string): string {
+  for (let end = path.indexOf(']'); end !== -1; end = path.indexOf(']', end + 1)) {
+    const prefix = path.slice(0, end + 1);
+    if (places.has(prefix)) return prefix;
+  }
+  return '';
+}
