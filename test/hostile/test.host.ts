@@ -1,0 +1,58 @@
+import { refuses } from '../suites/hostile.ts';
+
+const hosts = [
+  ['', 'empty'],
+  ['a, b', 'a list'],
+  ['a b', 'with a space'],
+  ['a\tb', 'with a tab'],
+  ['a/b', 'with a path'],
+  ['a?b', 'with a query'],
+  ['a#b', 'with a fragment'],
+  ['u@a', 'with a user'],
+  ['u:p@a', 'with a password'],
+  ['a:80@evil', 'with a port before the user'],
+  ['http://a/', 'a URL'],
+  ['//a', 'with slashes'],
+  ['a\\evil', 'with a backslash'],
+  ['a:80:90', 'with two ports'],
+  ['a:x', 'with a port that is none'],
+  ['a:70000', 'with a port that is too high'],
+  ['a:-80', 'with a negative port'],
+  ['a:+80', 'with a plus'],
+  ['a%00', 'with an encoded NUL'],
+  ['a%0d%0aX:y', 'with an encoded line end'],
+  ['%61', 'encoded'],
+  ['\xe4.example', 'outside of ASCII'],
+  ["a'--", 'with a quote'],
+  ['a"b', 'with quotes'],
+  ['a;b', 'with a semicolon'],
+  ['a|b', 'with a bar'],
+  ['${a}', 'with a template'],
+  ['<script>', 'with a tag'],
+  ['.', 'a dot'],
+  ['..', 'two dots'],
+  ['.a', 'with an empty label before'],
+  ['a..b', 'with an empty label within'],
+  ['::1', 'IPv6 without brackets'],
+  ['[::1', 'IPv6 with one bracket'],
+  ['[::1]:x', 'IPv6 with a port that is none'],
+  ['[::g]', 'IPv6 that is none'],
+  ['[fe80::1%25eth0]', 'IPv6 with a zone'],
+  ['a'.repeat(256), 'too long'],
+] as const;
+
+refuses('a Host that is none', [
+  ...hosts.map(([host, why]) => ({ bytes: `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`, why })),
+  { bytes: 'GET / HTTP/1.1\r\n\r\n', why: 'missing' },
+  { bytes: 'GET / HTTP/1.1\r\nX: y\r\n\r\n', why: 'missing among others' },
+  { bytes: 'GET / HTTP/1.0\r\nHost: a b\r\n\r\n', why: 'in HTTP/1.0 too' },
+]);
+
+refuses('several Hosts', [
+  { bytes: 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', why: 'that differ' },
+  { bytes: 'GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n', why: 'that are the same' },
+  { bytes: 'GET / HTTP/1.1\r\nhost: a\r\nX: y\r\nHOST: b\r\n\r\n', why: 'in other cases' },
+  { bytes: 'GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n', why: 'in HTTP/1.0' },
+  { bytes: 'GET / HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n', why: 'one with a space' },
+  { bytes: 'GET / HTTP/1.1\r\nHost: a\r\n Host: b\r\n\r\n', why: 'one on a folded line' },
+]);

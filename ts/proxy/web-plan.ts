@@ -1,0 +1,82 @@
+import type { IEntrypointOptions, IHooks, IWebOptions } from '../../ts_interfaces/index.ts';
+import { defaultDomainsOf } from '../config/default-domains.ts';
+import { httpLimits, httpTimeouts } from '../config/defaults.ts';
+import { parseOptions } from '../config/parse-options.ts';
+import { DcError } from '../core/errors.ts';
+import { CidrSet } from '../net/cidr.ts';
+import type { IEntrypointPlan, IWebSettings } from './http/engine.ts';
+import type { ITlsPlan } from './tls-terminator.ts';
+
+/**
+ * Checks the web plane's options where no configuration file did.
+ *
+ * @param authProviders names of those that are functions.
+ * @returns a frozen copy, with routes as `parseRoute` makes them.
+ * @throws DcError `CONFIG_INVALID` with every problem, by its path.
+ */
+export function parseWeb(web: IWebOptions, authProviders: readonly string[]): IWebOptions {
+  // Certificates may come from elsewhere.
+  const certificates = defaultDomainsOf(web);
+  return parseOptions({ web }, { authProviders, certificates }).options.web ?? {};
+}
+
+/**
+ * Compiles what every connection reads.
+ *
+ * @throws DcError `CONFIG_INVALID` for a trusted proxy that is no CIDR.
+ */
+export function compileSettings(
+  web: IWebOptions,
+  hooks: IHooks | null,
+  httpsPort: number | null,
+): IWebSettings {
+  const serverName = web.serverName ?? 'dcrouter';
+  return Object.freeze({
+    trusted: compileTrusted(web.trustedProxies ?? []),
+    serverName,
+    via: `1.1 ${serverName}`,
+    hooks,
+    httpsPort,
+  });
+}
+
+function compileTrusted(cidrs: readonly string[]): CidrSet | null {
+  if (cidrs.length === 0) return null;
+  try {
+    return new CidrSet(cidrs);
+  } catch (cause) {
+    if (!(cause instanceof DcError)) throw cause;
+    const { code, message } = cause;
+    const problems = cause.problems.map((problem) => {
+      return { ...problem, path: `web.trustedProxies${problem.path}` };
+    });
+    throw new DcError(code, message, { cause, problems });
+  }
+}
+
+/** Compiles an entrypoint: its own limits and timeouts over those of the plane over the defaults. */
+export function compileEntrypoint(
+  name: string,
+  options: IEntrypointOptions,
+  web: IWebOptions,
+): IEntrypointPlan {
+  return Object.freeze({
+    name,
+    secure: options.tls !== undefined && options.tls !== false,
+    limits: Object.freeze({ ...httpLimits, ...web.limits, ...options.limits }),
+    timeouts: Object.freeze({ ...httpTimeouts, ...web.timeouts, ...options.timeouts }),
+    connectionsMax: options.connectionsMax ?? 0,
+    connectionsPerClientMax: options.connectionsPerClientMax ?? 0,
+  });
+}
+
+/** Compiles the TLS of an entrypoint; null: it is plain. */
+export function compileTls({ tls }: IEntrypointOptions, plan: IEntrypointPlan): ITlsPlan | null {
+  if (tls === undefined || tls === false) return null;
+  const given = tls === true ? {} : tls;
+  return Object.freeze({
+    minVersion: given.minVersion ?? 'TLSv1.2',
+    defaultName: given.defaultCertificate ?? null,
+    handshakeMs: plan.timeouts.handshakeMs,
+  });
+}
