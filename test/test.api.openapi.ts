@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { operations } from '../ts/api/operations/index.ts';
+import { DcError } from '../ts/core/errors.ts';
+import {
+  caller,
+  certificateOf,
+  type IAnswer,
+  route,
+  startApi,
+  takeIn,
+} from './fixtures/control-plane.ts';
+
+interface IOperationObject {
+  operationId: string;
+  parameters?: { name: string; in: string; required?: boolean; schema: object }[];
+  requestBody?: { content: Record<string, { schema: object }> };
+  responses: Record<
+    string,
+    { headers?: Record<string, unknown>; content?: Record<string, { schema: object }> }
+  >;
+}
+
+interface IDocument {
+  openapi: string;
+  servers: { url: string }[];
+  paths: Record<string, Record<string, IOperationObject>>;
+  components: { schemas: Record<string, object> };
+}
+
+/** Checks answers against the document that the server gives of itself. */
+class Contract {
+  readonly document: IDocument;
+  readonly seen = new Map<string, Set<number>>();
+  private readonly ajv = new Ajv2020({ strict: false, allErrors: true });
+  private readonly checks = new Map<object, ValidateFunction>();
+
+  constructor(document: IDocument) {
+    this.document = document;
+    addFormats.default(this.ajv);
+    this.ajv.addSchema({ $id: 'openapi', ...document });
+  }
+
+  operation(method: string, address: string): IOperationObject {
+    const path = address.split('?')[0]?.slice('/api/v1'.length) ?? '';
+    for (const [template, methods] of Object.entries(this.document.paths)) {
+      const pattern = new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`);
+      const found = methods[method.toLowerCase()];
+      if (pattern.test(path) && found !== undefined) return found;
+    }
+    throw new Error(`The document has no ${method} ${path}`);
+  }
+
+  check(method: string, address: string, answer: IAnswer): void {
+    const operation = this.operation(method, address);
+    const { status, headers, body } = answer;
+    const what = `${operation.operationId} ${status}`;
+    const response = operation.responses[status];
+    assert.ok(response, `${what} is not in the document: ${JSON.stringify(body)}`);
+    for (const name of Object.keys(response.headers ?? {})) {
+      if (name !== 'Link') assert.ok(headers.get(name), `${what} lacks the header ${name}`);
+    }
+    const type = headers.get('content-type')?.split(';')[0] ?? '';
+    if (response.content === undefined) {
+      assert.equal(body, undefined, `${what} has a body`);
+    } else {
+      const content = response.content[type];
+      assert.ok(content, `${what} is ${type}`);
+      if (typeof body === 'object') this.validate(content.schema, body, what);
+    }
+    const seen = this.seen.get(operation.operationId) ?? new Set();
+    this.seen.set(operation.operationId, seen.add(status));
+  }
+
+  validate(schema: object, value: unknown, what: string): void {
+    let check = this.checks.get(schema);
+    if (check === undefined) {
+      const text = JSON.stringify(schema).replaceAll('"#/', '"openapi#/');
+      check = this.ajv.compile(JSON.parse(text));
+      this.checks.set(schema, check);
+    }
+    assert.ok(check(value), `${what}: ${this.ajv.errorsText(check.errors)}`);
+  }
+}
+
+test('the OpenAPI document is whole: 3.1, unique names, references that lead somewhere', async (context) => {
+  const { call, url } = await startApi(context);
+  assert.equal((await caller(url, undefined)('GET', '/api/v1/openapi.json')).status, 401);
+  const document = (await call('GET', '/api/v1/openapi.json')).body as IDocument;
+  assert.match(document.openapi, /^3\.1\./);
+  const objects = Object.values(document.paths).flatMap((path) => Object.values(path));
+  assert.equal(new Set(objects.map(({ operationId }) => operationId)).size, operations.length);
+  for (const [, reference = ''] of JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)) {
+    const name = /^#\/components\/schemas\/(\w+)$/.exec(reference)?.[1] ?? '';
+    assert.ok(document.components.schemas[name], reference);
+  }
+  for (const [path, methods] of Object.entries(document.paths)) {
+    const wanted = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    for (const { parameters = [] } of Object.values(methods)) {
+      const given = parameters.filter((one) => one.in === 'path').map(({ name }) => name);
+      assert.deepEqual(given, wanted, path);
+    }
+  }
+  const text = JSON.stringify(document);
+  assert.ok(!text.includes('$schema') && !text.includes('$id'));
+});
+
+test('every operation answers as the document says, when it works and when it does not', async (context) => {
+  const { call, url, control, process, as } = await startApi(context);
+  const contract = new Contract((await call('GET', '/api/v1/openapi.json')).body as IDocument);
+  const ask = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => {
+    const answer = await call(method, `/api/v1${path}`, body, headers);
+    contract.check(method, `/api/v1${path}`, answer);
+    return answer;
+  };
+  const reader = await as('read');
+  takeIn(control, [route('file')], [{ domain: 'rsa.example.test', ...certificateOf('rsa') }]);
+  process.configFile = '/etc/dcrouter.yaml';
+  process.found = [
+    { path: 'web.routes[3].vHost', message: 'Must …', value: '*x', file: 'f', line: 3, column: 5 },
+  ];
+
+  const rich = {
+    ...route('rich'),
+    paths: ['/a', { type: 'exact', path: '/b' }],
+    methods: ['GET'],
+    matchHeaders: [{ name: 'x-a', pattern: '^a' }],
+    priority: 5,
+    headers: { 'X-A': 'a' },
+    requestHeaders: { set: { 'x-b': 'b' }, remove: ['x-c'] },
+    responseHeaders: { add: { 'x-d': 'd' } },
+    upstreamHost: { name: 'inner.example' },
+    stripPrefix: '/a',
+    auth: {
+      type: 'basic',
+      users: [
+        { name: 'u', passwordHash: 'scrypt$16384$8$5$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2g' },
+      ],
+    },
+    sticky: { cookie: 'c' },
+    retry: { attempts: 1 },
+    health: { probe: 'http', active: {} },
+    limits: { headBytesMax: 4096 },
+    timeouts: { connectMs: 100 },
+    ssl: certificateOf('ecdsa'),
+    vHost: 'www.example.test',
+    backends: [{ hostname: '10.0.0.1', port: 443, weight: 2, tls: { verify: false } }],
+  };
+  const created = await ask('POST', '/routes', rich);
+  assert.equal(created.status, 201, JSON.stringify(created.body));
+  await ask('POST', '/routes', { id: 'x' });
+  await ask('POST', '/routes', rich);
+  await ask('POST', '/routes', '{');
+  await ask('POST', '/routes', '{}', { 'content-type': 'text/plain' });
+  await ask('POST', '/routes', ' '.repeat(1_100_000));
+  await ask('GET', '/routes?limit=1');
+  await ask('GET', '/routes?limit=x');
+  const { headers } = await ask('GET', '/routes/rich');
+  const tag = { 'if-none-match': headers.get('etag') ?? '' };
+  await ask('GET', '/routes/rich', undefined, tag);
+  await ask('GET', '/routes/none');
+  await ask('PUT', '/routes/put', { vHost: 'put.example', redirect: { to: 'https://x.example' } });
+  await ask('PUT', '/routes/put', { ...route('put'), vHost: 'put.example' });
+  await ask('PUT', '/routes/put', route('put'), { 'if-match': '"x"' });
+  await ask('PUT', '/routes/put', {});
+  await ask('PATCH', '/routes/put', { priority: 1 });
+  await ask('PATCH', '/routes/none', {});
+
+  await ask('POST', '/routes/put/backends', { hostname: 'h', port: 1 });
+  await ask('POST', '/routes/put/backends', { hostname: 'h' });
+  await ask('POST', '/routes/put/backends', { id: 'backend-1', hostname: 'h', port: 1 });
+  await ask('GET', '/routes/put/backends');
+  await ask('GET', '/routes/none/backends');
+  const { headers: backendHeaders } = await ask('GET', '/routes/put/backends/backend-1');
+  const backendTag = { 'if-none-match': backendHeaders.get('etag') ?? '' };
+  await ask('GET', '/routes/put/backends/backend-1', undefined, backendTag);
+  await ask('GET', '/routes/put/backends/none');
+  await ask('PATCH', '/routes/put/backends/backend-1', { weight: 3 });
+  await ask('PATCH', '/routes/put/backends/backend-1', { weight: 0 });
+  await ask('POST', '/routes/put/backends/backend-1/dead');
+  await ask('GET', '/routes/put');
+  await ask('POST', '/routes/put/backends/none/dead');
+  await ask('POST', '/routes/put/backends/backend-1/alive');
+  await ask('POST', '/routes/none/backends/x/alive');
+  await ask('DELETE', '/routes/put/backends/backend-2');
+  await ask('DELETE', '/routes/put/backends/backend-1');
+
+  const certificate = { domain: 'a.example.test', ...certificateOf('wildcard') };
+  await ask('POST', '/certificates', certificate);
+  await ask('POST', '/certificates', certificate);
+  await ask('POST', '/certificates', { ...certificate, domain: 'b.example' });
+  await ask('GET', '/certificates?limit=1');
+  await ask('GET', '/certificates?x=1');
+  await ask('GET', '/certificates/a.example.test');
+  await ask('GET', '/certificates/none');
+
+  await ask('GET', '/stats');
+  await ask('GET', '/stats?x=1');
+  await ask('GET', '/stats/rich');
+  await ask('GET', '/stats/none');
+  await ask('GET', '/status');
+  await ask('GET', '/status?x=1');
+  process.pending = [{ path: 'log.level', before: 'info', after: 'debug', effect: 'hot' }];
+  await ask('POST', '/reload');
+  await ask('GET', '/config/diff');
+  process.pending = new DcError('CONFIG_INVALID', 'Cannot use it', {
+    problems: [{ path: 'web', message: 'Must …' }],
+  });
+  await ask('POST', '/reload');
+  await ask('GET', '/config/diff?limit=2');
+  await ask('GET', '/config/diff?limit=0');
+  process.base = { version: 1, web: { entrypoints: { http: { port: 1 } }, serverName: 'x' } };
+  await ask('GET', '/config');
+  await ask('GET', '/config?x=1');
+  await ask('GET', '/config/schema');
+  await ask('GET', '/config/schema?x=1');
+  await ask('GET', '/config/export');
+  await ask('GET', '/config/export?format=json&secrets=true');
+  await ask('GET', '/config/export?format=toml');
+  contract.check(
+    'GET',
+    '/api/v1/config/export',
+    await reader('GET', '/api/v1/config/export?secrets=true'),
+  );
+  await ask('GET', '/explain?url=https://www.example.test/a&header.x-a=a');
+  await ask('GET', '/explain?url=none.example&method=POST');
+  await ask('GET', '/explain');
+  await ask('GET', '/openapi.json');
+  await ask('GET', '/openapi.json?x=1');
+
+  const { body } = await ask('POST', '/tokens', {
+    name: 't',
+    scopes: ['read'],
+    expiresAt: '2126-01-01T00:00:00+01:00',
+  });
+  await ask('POST', '/tokens', {});
+  await ask('GET', '/tokens');
+  contract.check('GET', '/api/v1/tokens', await reader('GET', '/api/v1/tokens'));
+  await ask('DELETE', `/tokens/${(body as { id: string }).id}`);
+  await ask('DELETE', '/tokens/none');
+
+  await ask('DELETE', '/certificates/a.example.test');
+  await ask('DELETE', '/certificates/a.example.test');
+  await ask('DELETE', '/routes/rich');
+  await ask('DELETE', '/routes/rich');
+
+  for (const { id, method, path, answers } of operations) {
+    const seen = contract.seen.get(id) ?? new Set();
+    for (const status of Object.keys(answers))
+      assert.ok(seen.has(Number(status)), `${id} ${status} was not seen`);
+    assert.ok(
+      [...seen].some((status) => status >= 400),
+      `no refusal of ${id} was seen`,
+    );
+    const address = `/api/v1${path.replace(/:\w+/g, 'x')}`;
+    contract.check(method, address, await caller(url, undefined)(method, address));
+  }
+});
+
+test('inputs that the document allows are those that the server takes', async (context) => {
+  const { call } = await startApi(context);
+  const contract = new Contract((await call('GET', '/api/v1/openapi.json')).body as IDocument);
+  const schemaOf = (method: string, address: string): object => {
+    const { requestBody } = contract.operation(method, address);
+    const schema = requestBody?.content['application/json']?.schema;
+    assert.ok(schema);
+    return schema;
+  };
+  contract.validate(schemaOf('POST', '/api/v1/routes'), route('a'), 'a short route');
+  contract.validate(
+    schemaOf('POST', '/api/v1/routes/a/backends'),
+    { hostname: 'h', port: 1 },
+    'a backend',
+  );
+  contract.validate(schemaOf('POST', '/api/v1/tokens'), { name: 'x', scopes: ['read'] }, 'a token');
+  const bad = [
+    { id: 'a' },
+    { ...route('a'), strategy: 'X' },
+    { ...route('a'), odd: 1 },
+    { ...route('a'), reqActiveLength: 0 },
+  ];
+  for (const input of bad) {
+    const schema = schemaOf('POST', '/api/v1/routes');
+    assert.throws(
+      () => contract.validate(schema, input, 'x'),
+      assert.AssertionError,
+      JSON.stringify(input),
+    );
+    assert.equal((await call('POST', '/api/v1/routes', input)).status, 422);
+  }
+});

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '..');
+const options = { cwd: root, timeout: 30_000 };
+const fromSource = '--conditions=dcrouter-source';
+
+test('examples/library.ts prints what it says, and ends', async () => {
+  const { stdout } = await run(process.execPath, [fromSource, 'examples/library.ts'], options);
+  const lines = stdout.trim().split('\n');
+  assert.deepEqual(
+    lines.filter((line) => !line.startsWith('event: ')),
+    [
+      '/members: 401',
+      '/members: 200 ali asked for /members',
+      '/news: 404',
+      '/news: 200 somebody asked for /news',
+    ],
+  );
+  assert.ok(lines.includes('event: GET /members -> 401'), stdout);
+  assert.ok(lines.includes('event: GET /members -> 200'), stdout);
+});
+
+test("examples/seed.ts: the seed's code runs as it stands, but for the ports", async () => {
+  const code = readFileSync(join(root, 'examples', 'seed.ts'), 'utf8');
+  const ending = `
+await started;
+console.log(proxy.router.route('service-a')?.vHost);
+await proxy.stop();
+`;
+  assert.match(code, /port: 80, sslPort: 443[\s\S]*^proxy\.start\(\);$/m);
+  const program = code
+    .replace('port: 80, sslPort: 443', 'port: 0, sslPort: 0')
+    .replace('proxy.start()', 'const started = proxy.start()')
+    .concat(ending);
+  const { stdout } = await run(
+    process.execPath,
+    [fromSource, '--input-type=module-typescript', '--eval', program],
+    options,
+  );
+  assert.equal(stdout, 'api.myapp.com\n');
+});

@@ -1,0 +1,135 @@
+import { systemClock } from '../core/clock.ts';
+import type { IProblem } from '../core/errors.ts';
+import { silentLogger } from '../core/logger.ts';
+import { BackendService } from './backend-service.ts';
+import { CertificateService } from './certificate-service.ts';
+import { ConfigService } from './config-service.ts';
+import { explain, type IExplainQuery, type IExplanation } from './explain.ts';
+import { maintenanceCollection } from './maintenance.ts';
+import { isObject } from './merge-patch.ts';
+import { type IBase, type IRebase, type IRebaseSettings, planRebase } from './rebase.ts';
+import { RouteService } from './route-service.ts';
+import { ControlState, type IControlParts, type TItemKind } from './state.ts';
+import { TokenService } from './token-service.ts';
+import type { IProcessControl, IStatsSource } from './types.ts';
+
+/** What a `ControlPlane` is made of. */
+export interface IControlPlaneParts extends IControlParts {
+  process: IProcessControl;
+}
+
+/** The state of the router, in short. */
+export interface IStatus {
+  version: string;
+  ready: boolean;
+  /** ISO 8601. */
+  startedAt: string;
+  uptimeSeconds: number;
+  entrypoints: Record<string, { address: string; port: number; tls: boolean }>;
+  routes: number;
+  certificates: number;
+  configFile: string | null;
+  /** Whether the file was written since it was loaded; null: no file, or it cannot be read. */
+  configChanged: boolean | null;
+  problems: readonly IProblem[];
+}
+
+/**
+ * Everything that can be changed and asked while the router runs. The REST API is a translation of
+ * it; the library's users have it as `dcRouter.control`.
+ *
+ * The configuration (of a file or of `new DcRouter`) is the base; what is changed here is an
+ * overlay, which the store keeps. A change is checked, compiled, stored and then live, in this
+ * order, and acknowledged after that; changes run one after the other.
+ */
+export class ControlPlane {
+  readonly routes: RouteService;
+  readonly backends: BackendService;
+  readonly certificates: CertificateService;
+  readonly tokens: TokenService;
+  readonly configuration: ConfigService;
+  readonly stats: IStatsSource;
+  readonly process: IProcessControl;
+  private readonly state: ControlState;
+
+  constructor(parts: IControlPlaneParts) {
+    const { logger = silentLogger, clock = systemClock } = parts;
+    this.state = new ControlState({ ...parts, logger, clock });
+    this.routes = new RouteService(this.state);
+    this.backends = new BackendService(this.state, this.routes);
+    this.certificates = new CertificateService(this.state);
+    this.tokens = new TokenService(parts.store, clock, logger);
+    this.configuration = new ConfigService(this.state, parts.process);
+    this.stats = parts.stats;
+    this.process = parts.process;
+  }
+
+  /**
+   * Reads what the store keeps. Call it once, before the first `rebase`, which then puts it to use.
+   * @throws DcError `STORE_FAILED`, `STORE_CORRUPT`, `NOT_RUNNING`
+   */
+  async load(): Promise<void> {
+    const { store, marks } = this.state;
+    await this.tokens.load();
+    marks.load(await store.entries(maintenanceCollection));
+    await this.loadOverlay('routes');
+    await this.loadOverlay('certificates');
+  }
+
+  /**
+   * Works out what a new configuration changes: its items with the overlay over them, against what
+   * is live. Nothing has changed until `swap()` or `commit()`. Items of the overlay that cannot be
+   * used (any more) are disabled with a problem, which the status shows; they are tried again at
+   * the next rebase.
+   *
+   * From this call to the commit no change may come between: run both inside of `exclusive`.
+   */
+  rebase(base: IBase, settings?: IRebaseSettings): IRebase {
+    return planRebase(this.state, base, settings);
+  }
+
+  /**
+   * Runs a task while no change of the control plane runs. Do not wait for such a change inside: it
+   * waits for the task.
+   */
+  exclusive<T>(task: () => T | Promise<T>): Promise<T> {
+    return this.state.serial.run(task);
+  }
+
+  /** Ends when the changes that were asked for before have ended; then the store may be closed. */
+  async settled(): Promise<void> {
+    await this.state.serial.run(() => undefined);
+    await this.tokens.settled();
+  }
+
+  /** Which route would take a request, and why. @throws ApiError `REQUEST_INVALID` (400) */
+  explain(query: IExplainQuery): IExplanation {
+    return explain(this.state, query);
+  }
+
+  /** The state of the router, in short. */
+  async status(): Promise<IStatus> {
+    const { process, configuration, state } = this;
+    return {
+      version: process.version,
+      ready: process.ready(),
+      startedAt: new Date(process.startedAt).toISOString(),
+      uptimeSeconds: Math.max(0, (state.clock.now() - process.startedAt) / 1000),
+      entrypoints: process.entrypoints(),
+      routes: state.routes.size,
+      certificates: state.certificates.size,
+      configFile: process.configFile,
+      configChanged: await process.fileChanged(),
+      problems: [...configuration.problems(), ...this.tokens.problems()],
+    };
+  }
+
+  private async loadOverlay(kind: TItemKind): Promise<void> {
+    this.state.disabled[kind].clear();
+    for (const [key, value] of await this.state.store.entries(kind)) {
+      if (isObject(value) && value.removed === true) this.state[kind].apply(key, null);
+      // Tried by the first rebase, as everything that was disabled is.
+      else this.state.disabled[kind].set(key, { value, problems: [] });
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import type { RouteConfig } from '../../ts_interfaces/index.ts';
+import { readConditions } from '../config/item-problems.ts';
+import type { IProblem } from '../core/errors.ts';
+import type { ILogger } from '../core/logger.ts';
+import { sameConditions } from './route-conditions.ts';
+import type { ILiveRoute } from './types.ts';
+
+/** Items of a configuration that are not served, because something is wrong with them. */
+export interface ILeftOut {
+  /** What is wrong. */
+  problems: readonly IProblem[];
+  /** Routes that could not even be read, as they were given. */
+  unread: readonly unknown[];
+}
+
+/** What is served. */
+export interface ILiveRoutes {
+  route(id: string): ILiveRoute | undefined;
+  routes(): Iterable<ILiveRoute>;
+}
+
+/**
+ * The routes whose requests must not go to a less specific one, which may lack their access control:
+ * those that were left out, as far as their conditions are known.
+ *
+ * @param routes of the configuration, as they were read.
+ */
+export function routesToBlock(
+  { problems, unread }: ILeftOut,
+  routes: readonly RouteConfig[],
+  live: ILiveRoutes,
+): RouteConfig[] {
+  if (problems.length === 0) return [];
+  // The API may have removed some routes: those are no failures.
+  const failed = routes.filter(({ id }) => {
+    const prefix = `web.routes[${id}]`;
+    return (
+      live.route(id) === undefined && problems.some((problem) => problem.path.startsWith(prefix))
+    );
+  });
+  const blocked = new Set([...unread.flatMap((given) => readConditions(given) ?? []), ...failed]);
+  if (blocked.size === 0) return [];
+  // A second route with the same conditions is left out because the first one has the requests.
+  for (const { config } of live.routes()) {
+    for (const one of blocked) if (sameConditions(one, config)) blocked.delete(one);
+  }
+  return [...blocked];
+}
+
+/** Logs each problem with its place. */
+export function logProblems(problems: readonly IProblem[], logger: ILogger): void {
+  for (const problem of problems) {
+    const { path, message, file = 'line', line } = problem;
+    const where = line === undefined ? path : `${path} (${file}:${line})`;
+    const [part] = /^(certificates|web\.routes)\b/.exec(path) ?? [];
+    if (part === undefined) {
+      logger.warn('config.warning', `${where}: ${message}`, { problem });
+    } else {
+      const event = part === 'certificates' ? 'certificate.disabled' : 'route.disabled';
+      logger.error(event, `Left out: ${where}: ${message}`, { problem });
+    }
+  }
+}

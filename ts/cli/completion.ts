@@ -1,0 +1,160 @@
+import { nearest } from '../config/nearest.ts';
+import { optionsOf } from './arguments.ts';
+import { type ICommandSpec, type TCommandRun, UsageError } from './command.ts';
+import { commands } from './commands.ts';
+
+const writers: Readonly<Record<string, () => string>> = { bash, zsh, fish };
+
+/** `dcrouter completion bash|zsh|fish` */
+export const completion: TCommandRun = async ({ arguments: given, output }) => {
+  const [shell = ''] = given.positionals;
+  const write = Object.hasOwn(writers, shell) ? writers[shell] : undefined;
+  if (write === undefined) {
+    const suggestion = nearest(shell, Object.keys(writers));
+    const hint = suggestion === undefined ? '' : `. Did you mean "${suggestion}"?`;
+    throw new UsageError(`There is completion for bash, zsh and fish, not for "${shell}"${hint}`);
+  }
+  output.text(write());
+  return 0;
+};
+
+/** Words that may follow the words of a command. */
+function wordsAfter(words: readonly string[]): string[] {
+  const next = commands
+    .filter(({ path }) => words.every((word, index) => path[index] === word))
+    .map(({ path }) => path[words.length])
+    .filter((word) => word !== undefined);
+  return [...new Set(next)];
+}
+
+function groups(): string[] {
+  return [
+    ...new Set(commands.filter(({ path }) => path.length > 1).map(({ path }) => path[0] as string)),
+  ];
+}
+
+function flagsOf(command: ICommandSpec): string[] {
+  return Object.keys(optionsOf(command)).map((name) => `--${name}`);
+}
+
+function bash(): string {
+  const cases = commands.map((command) => {
+    return `    '${command.path.join(' ')}') words='${flagsOf(command).join(' ')}' ;;`;
+  });
+  const subcommands = groups().map(
+    (group) => `    '${group}') words='${wordsAfter([group]).join(' ')}' ;;`,
+  );
+  return `# bash completion of dcrouter: source <(dcrouter completion bash)
+_dcrouter() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words='' command=''
+  case "$previous" in
+    -c|-f|--config|--file|--key|--cert) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --data-dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
+  esac
+  command="\${COMP_WORDS[1]}"
+  case "$command" in
+    ${groups().join('|')}) (( COMP_CWORD > 2 )) && command="$command \${COMP_WORDS[2]}" ;;
+  esac
+  (( COMP_CWORD == 1 )) && command=''
+  case "$command" in
+    '') words='${wordsAfter([]).join(' ')}' ;;
+${subcommands.join('\n')}
+${cases.join('\n')}
+  esac
+  [[ "$command" == completion && "$current" != -* ]] && words='bash zsh fish'
+  [[ "$command" == validate && "$current" != -* ]] && { COMPREPLY=($(compgen -f -- "$current")); return; }
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -F _dcrouter dcrouter
+`;
+}
+
+function zsh(): string {
+  const described = (words: readonly string[]): string => {
+    return wordsAfter(words)
+      .map((word) => `'${word}:${zshText(summaryOf([...words, word]))}'`)
+      .join(' ');
+  };
+  const subcommands = groups().map((group) => {
+    const words = `local -a sub=(${described([group])}); _describe command sub; return`;
+    return `    ${group}) (( CURRENT == 3 )) && { ${words} } ;;`;
+  });
+  const cases = commands.map((command) => {
+    const specs = Object.entries(optionsOf(command)).map(([name, { type, description }]) => {
+      const files = ['config', 'file', 'key', 'cert', 'data-dir'].includes(name) ? '_files' : ' ';
+      return `'--${name}[${zshText(description)}]${type === 'string' ? `:value:${files}` : ''}'`;
+    });
+    const rest =
+      command.path[0] === 'completion' ? "'*:shell:(bash zsh fish)'" : "'*:argument:_files'";
+    return `    '${command.path.join(' ')}') _arguments ${[...specs, rest].join(' ')} ;;`;
+  });
+  return `#compdef dcrouter
+# zsh completion of dcrouter: dcrouter completion zsh > "\${fpath[1]}/_dcrouter"
+_dcrouter() {
+  if (( CURRENT == 2 )); then
+    local -a verbs=(${described([])})
+    _describe command verbs
+    return
+  fi
+  local command="$words[2]"
+  case "$command" in
+${subcommands.join('\n')}
+  esac
+  case "$command" in
+    ${groups().join('|')}) command="$command $words[3]" ;;
+  esac
+  case "$command" in
+${cases.join('\n')}
+  esac
+}
+if [ "$funcstack[1]" = "_dcrouter" ]; then _dcrouter "$@"; else compdef _dcrouter dcrouter; fi
+`;
+}
+
+function fish(): string {
+  const lines = [
+    '# fish completion of dcrouter: dcrouter completion fish | source',
+    'complete -c dcrouter -f',
+  ];
+  for (const word of wordsAfter([])) {
+    const text = fishText(summaryOf([word]));
+    lines.push(`complete -c dcrouter -n __fish_use_subcommand -a ${word} -d '${text}'`);
+  }
+  for (const group of groups()) {
+    const words = wordsAfter([group]);
+    for (const word of words) {
+      const seen = `__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${words.join(' ')}`;
+      lines.push(
+        `complete -c dcrouter -n '${seen}' -a ${word} -d '${fishText(summaryOf([group, word]))}'`,
+      );
+    }
+  }
+  for (const command of commands) {
+    const seen = command.path.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
+    for (const [name, { type, description, short }] of Object.entries(optionsOf(command))) {
+      const letter = short === undefined ? '' : ` -s ${short}`;
+      const value = type === 'string' ? ' -r' : '';
+      const files = ['config', 'file', 'key', 'cert', 'data-dir'].includes(name) ? ' -F' : '';
+      const text = fishText(description);
+      lines.push(
+        `complete -c dcrouter -n '${seen}' -l ${name}${letter}${value}${files} -d '${text}'`,
+      );
+    }
+  }
+  lines.push("complete -c dcrouter -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'");
+  lines.push("complete -c dcrouter -n '__fish_seen_subcommand_from validate' -F");
+  return `${lines.join('\n')}\n`;
+}
+
+function summaryOf(words: readonly string[]): string {
+  const found = commands.find(({ path }) => path.join(' ') === words.join(' '));
+  return found?.summary ?? `${wordsAfter(words).join(', ')}`;
+}
+
+function zshText(text: string): string {
+  return text.replace(/'/g, "'\\''").replace(/[[\]:]/g, '\\$&');
+}
+
+function fishText(text: string): string {
+  return text.replace(/[\\']/g, '\\$&');
+}

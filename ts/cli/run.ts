@@ -1,0 +1,113 @@
+import path from 'node:path';
+import type { IDcRouterOptions } from '../../ts_interfaces/index.ts';
+import { daemonDefaults } from '../config/defaults.ts';
+import { loadConfigFile } from '../config/file.ts';
+import { parseOptions } from '../config/parse-options.ts';
+import { DcError, formatProblems } from '../core/errors.ts';
+import { releaseUnusedHeap } from '../core/heap.ts';
+import { version } from '../core/version.ts';
+import { DcRouter, type IDcRouterContext, mergeOptions } from '../dcrouter.ts';
+import type { IArguments, IContext, ITerminal, TCommandRun } from './command.ts';
+import { findConfigFile } from './config-file.ts';
+
+/** Exit code of what failed at run time, so that a supervisor starts the router again. */
+const failedExitCode = 2;
+
+/** `dcrouter run`: resolves when the router was told to stop and has stopped. */
+export const run: TCommandRun = async (context) => {
+  const { options, about } = await prepare(context);
+  const router = new DcRouter(options, about);
+  process.on('uncaughtException', (error) => {
+    context.terminal.stderr.write(`${error.stack ?? error}\n`);
+    // Node's own code for this is 1, which supervisors take for a configuration that will never
+    // work.
+    process.exit(failedExitCode);
+  });
+  const stopped = new Promise<void>((resolve) => listenToSignals(router, resolve));
+  await router.start();
+  writeBanner(router, options, context.terminal);
+  releaseUnusedHeap();
+  await stopped;
+  await router.stop();
+  return 0;
+};
+
+/**
+ * What to run, out of flags, environment, file and defaults. @throws DcError `CONFIG_INVALID`,
+ * `CONFIG_UNREADABLE`
+ */
+async function prepare({
+  arguments: given,
+  terminal,
+}: IContext): Promise<{ options: IDcRouterOptions; about: IDcRouterContext }> {
+  const overrides = overridesOf(given, terminal.env);
+  const file = given.value('config') ?? findConfigFile();
+  if (file === undefined) {
+    const about = { defaults: daemonDefaults, overrides };
+    return { options: mergeOptions(daemonDefaults, overrides), about };
+  }
+  // A reload must find the file again, wherever the process stands by then.
+  const configFile = path.resolve(file);
+  const { value, source } = await loadConfigFile(configFile);
+  const { options, problems, disabled } = parseOptions(value, { source, mode: 'start' });
+  const leftOutRoutes = disabled.flatMap(({ kind, path: place }) =>
+    kind === 'route' ? [routeAt(value, place)] : [],
+  );
+  const about = { configFile, defaults: daemonDefaults, overrides, problems, leftOutRoutes };
+  return { options: mergeOptions(mergeOptions(daemonDefaults, options), overrides), about };
+}
+
+/** A route as the file gives it; `place` is `web.routes[3]`. */
+function routeAt(value: unknown, place: string): unknown {
+  const index = Number(/\[(\d+)\]$/.exec(place)?.[1]);
+  return (value as { web: { routes: unknown[] } }).web.routes[index];
+}
+
+function overridesOf(
+  given: IArguments,
+  env: Readonly<Record<string, string | undefined>>,
+): IDcRouterOptions {
+  const dataDir = given.value('data-dir') ?? (env.DCROUTER_DATA_DIR || undefined);
+  return dataDir === undefined ? {} : { dataDir };
+}
+
+function listenToSignals(router: DcRouter, stop: () => void): void {
+  let stopping = false;
+  const end = (): void => {
+    if (stopping) process.exit(failedExitCode);
+    stopping = true;
+    stop();
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+  process.on('SIGHUP', () => void attempt(() => router.reload()));
+  // Node opens its debugger at SIGUSR1, unless somebody listens: this takes the signal over.
+  process.on('SIGUSR1', () => void attempt(() => router.reopenLogs()));
+}
+
+/**
+ * What a signal asked for may be refused; the router has written that into its log, and goes on.
+ */
+async function attempt(task: () => Promise<unknown>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    if (!(error instanceof DcError)) throw error;
+  }
+}
+
+/** For a person who looks. Where the log is for programs, it says the same in its own form. */
+function writeBanner(router: DcRouter, options: IDcRouterOptions, { stderr }: ITerminal): void {
+  const format = options.log?.format ?? 'auto';
+  if (format === 'json' || (format === 'auto' && stderr.isTTY !== true)) return;
+  const lines = [`DcRouter ${version}`];
+  for (const [name, { address, port }] of Object.entries(router.addresses())) {
+    lines.push(`  ${name.padEnd(12)} ${address.includes(':') ? `[${address}]` : address}:${port}`);
+  }
+  if (options.api?.enabled === true && options.dataDir !== undefined) {
+    lines.push(`  ${'admin token'.padEnd(12)} ${path.join(options.dataDir, 'admin-token')}`);
+  }
+  const problems = router.control.configuration.problems();
+  if (problems.length > 0) lines.push('Left out:', formatProblems(problems).replace(/^/gm, '  '));
+  stderr.write(`${lines.join('\n')}\n`);
+}
