@@ -1,0 +1,135 @@
+import type { IMeasurement } from './load.ts';
+import type { IMachine } from './machine.ts';
+import type { IMemoryResult } from './memory.ts';
+import type { IStartResult } from './startup.ts';
+
+/** One proxy's result in one scenario. */
+export interface IResultRow {
+  proxy: string;
+  /** Medians. */
+  median: IMeasurement;
+  rounds: IMeasurement[];
+}
+
+/** One scenario's results. */
+export interface IScenarioResult {
+  name: string;
+  title: string;
+  /** Name of the row that ratios are taken of. */
+  base: string;
+  rows: IResultRow[];
+}
+
+/** All that a run of the benchmark found, as it is written to the JSON file. */
+export interface IReport {
+  at: string;
+  machine: IMachine;
+  versions: Record<string, string>;
+  rounds: number;
+  secondsPerRound: number;
+  scenarios: IScenarioResult[];
+  memory?: IMemoryResult;
+  start?: IStartResult;
+  /** What could not be measured, and why. */
+  missing: string[];
+}
+
+/** The report as text. */
+export function formatReport(report: IReport): string {
+  const { machine } = report;
+  const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
+  const blocks = [
+    [
+      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
+      `Node ${machine.node}, wrk ${machine.wrk}; ${versions.join(', ')}`,
+      `Medians of ${report.rounds} rounds of ${report.secondsPerRound} s, proxies in turn; proxy on core 0, ` +
+        'load and backends on core 1.',
+      ...(machine.otherLoad > 0.05
+        ? [
+            `Something else used ${percent(machine.otherLoad)} of the cores: do not trust the numbers.`,
+          ]
+        : []),
+    ].join('\n'),
+    ...report.scenarios.map(formatScenario),
+  ];
+  if (report.memory) blocks.push(formatMemory(report.memory));
+  if (report.start) blocks.push(formatStart(report.start));
+  if (report.missing.length > 0) blocks.push(`Not measured:\n${indent(report.missing).join('\n')}`);
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function formatScenario(result: IScenarioResult): string {
+  const base = result.rows.find((row) => row.proxy === result.base)?.median;
+  const head = [
+    ...['', 'requests/s', `÷ ${result.base}`, 'CPU µs/request', `÷ ${result.base}`],
+    ...['p50 ms', 'p99 ms', 'RSS MB', 'core 0', 'core 1', 'errors'],
+  ];
+  const rows = result.rows.map(({ proxy, median }) => {
+    const direct = proxy === 'direct';
+    return [
+      proxy,
+      Math.round(median.requestsPerSecond).toLocaleString('en-US'),
+      direct ? '' : ratio(median.requestsPerSecond, base?.requestsPerSecond),
+      direct ? '' : median.cpuUsPerRequest.toFixed(1),
+      direct ? '' : ratio(median.cpuUsPerRequest, base?.cpuUsPerRequest),
+      median.p50Ms.toFixed(2),
+      median.p99Ms.toFixed(2),
+      direct ? '' : megabytes(median.rssBytes),
+      percent(median.proxyCoreBusy),
+      percent(median.loadCoreBusy),
+      median.errors === 0 ? '' : String(median.errors),
+    ];
+  });
+  return [`${result.name}: ${result.title}`, ...indent(table([head, ...rows]))].join('\n');
+}
+
+function formatMemory(memory: IMemoryResult): string {
+  const lines = [
+    `${memory.routes} routes, after garbage collection, over a process with one route:`,
+    `${Math.round(memory.heapBytesPerRoute)} bytes of heap a route, ` +
+      `${Math.round(memory.rssBytesPerRoute)} bytes of resident memory a route`,
+    `starting with them takes ${Math.round(memory.startMs)} ms`,
+  ];
+  return ['memory:', ...indent(lines)].join('\n');
+}
+
+function formatStart(start: IStartResult): string {
+  const lines = [
+    `from spawn to the first answer: ${Math.round(start.firstMs)} ms the first time, ` +
+      `${Math.round(start.nextMs)} ms with Node's compile cache (medians of ${start.runs})`,
+    `idle, with defaults: ${megabytes(start.idleRssBytes)} MB resident`,
+  ];
+  return ['start:', ...indent(lines)].join('\n');
+}
+
+function ratio(value: number, base: number | undefined): string {
+  return base === undefined || base === 0 ? '' : (value / base).toFixed(2);
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+/** Columns as wide as they must be, the first one left, the others right. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}

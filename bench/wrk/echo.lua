@@ -1,0 +1,3 @@
+-- Posts 16 KiB.
+wrk.method = "POST"
+wrk.body = string.rep("0123456789abcdef", 1024)
