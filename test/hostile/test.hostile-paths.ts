@@ -73,7 +73,7 @@ test('a path of thousands of segments is as quick as others', async (t) => {
   client.write(get(`${'/'.repeat(16_000)}`) + get(`/public${'/.'.repeat(8000)}`));
   assert.equal((await client.readResponse()).head.status, 404);
   assert.equal((await client.readResponse()).head.status, 200);
-  assert.ok(performance.now() - started < 1500);
+  assert.ok(performance.now() - started < 2000);
 });
 
 test('a prefix that is stripped leaves no way out of it', async (t) => {

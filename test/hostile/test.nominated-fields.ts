@@ -56,5 +56,5 @@ test('thousands of names cost no time', async (t) => {
   const names = Array.from({ length: 4000 }, (_, index) => `n${index}`).join(',');
   const started = performance.now();
   await passes(recorder, get('/a', `Connection: ${names}\r\n${'X-A: 1\r\n'.repeat(90)}`), ['/a']);
-  assert.ok(performance.now() - started < 1000);
+  assert.ok(performance.now() - started < 2000);
 });
