@@ -92,7 +92,7 @@ test('formatPretty(): nothing that a client sent forges a line or reaches the te
     {
       timeMs: 0,
       level: 'info',
-      event: 'request.refused',
+      event: 'request.failed',
       message: 'bad\r\n2026 ERROR forged \u001b[2J\u009b31m\u202e',
       data: { 'a\nb': 'c\nd', uri: '/x?y=1 2', list: ['\u001b'], none: undefined },
     },
@@ -102,21 +102,21 @@ test('formatPretty(): nothing that a client sent forges a line or reaches the te
   assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
   assert.equal(
     line,
-    '1970-01-01 00:00:00.000 INFO  request.refused bad\\u000d\\u000a2026 ERROR forged ' +
+    '1970-01-01 00:00:00.000 INFO  request.failed bad\\u000d\\u000a2026 ERROR forged ' +
       '\\u001b[2J\\u009b31m\\u202e a\\u000ab="c\\nd" uri="/x?y=1 2" list=["\\u001b"]',
   );
 });
 
 test('formatPretty(): colours on request', () => {
-  const record = { timeMs: 0, level: 'error', event: 'log.failed', message: 'x' } as const;
+  const record = { timeMs: 0, level: 'error', event: 'log.recovered', message: 'x' } as const;
   assert.ok(formatPretty(record, true).includes('\u001b[31mERROR\u001b[0m'));
 });
 
 test('formatJson(): is one line', () => {
-  const record = { timeMs: 0, level: 'info', event: 'log.failed', message: 'a\nb' } as const;
+  const record = { timeMs: 0, level: 'info', event: 'log.recovered', message: 'a\nb' } as const;
   assert.equal(
     formatJson(record),
-    '{"time":"1970-01-01T00:00:00.000Z","level":"info","event":"log.failed","message":"a\\nb"}',
+    '{"time":"1970-01-01T00:00:00.000Z","level":"info","event":"log.recovered","message":"a\\nb"}',
   );
 });
 

@@ -1,10 +1,15 @@
+export type * from './data/access.ts';
 export type * from './data/auth.ts';
 export type * from './data/certificate.ts';
+export type * from './data/connection.ts';
 export type * from './data/event.ts';
 export type * from './data/hook.ts';
+export type * from './data/limit.ts';
 export type * from './data/log.ts';
 export type * from './data/options.ts';
 export type * from './data/route.ts';
 export type * from './data/stats.ts';
+export type * from './data/tcp.ts';
 export type * from './data/token.ts';
 export type * from './data/web.ts';
+export type * from './data/worker.ts';

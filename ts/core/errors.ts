@@ -20,6 +20,24 @@ export const errorTable = {
   CERTIFICATE_INVALID: { origin: 'config', retry: 'never' },
   /** No certificate was given for this domain. */
   CERTIFICATE_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** A TCP entry is refused; `problems` names each place. */
+  TCP_INVALID: { origin: 'config', retry: 'never' },
+  /** A TCP entry with this id is there already, or it listens on the same port. */
+  TCP_EXISTS: { origin: 'downstream', retry: 'never' },
+  /** No TCP entry, or no domain config or range of it, has this id. */
+  TCP_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** An address list is refused; `problems` names each place. */
+  ACCESS_INVALID: { origin: 'config', retry: 'never' },
+  /** No address list has this name. */
+  ACCESS_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** A rate limit is refused; `problems` names each place. */
+  LIMIT_INVALID: { origin: 'config', retry: 'never' },
+  /** No rate limit has this name. */
+  LIMIT_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** No live connection has this id. */
+  CONNECTION_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** A worker process does not start, or does not answer. */
+  WORKER_FAILED: { origin: 'internal', retry: 'later' },
   /** No token has this id. */
   TOKEN_UNKNOWN: { origin: 'downstream', retry: 'never' },
   /** Another process holds the store's folder. */

@@ -12,6 +12,8 @@ export type TEventListener<N extends TEventName> = (payload: IEventMap[N]) => un
  * them: look, do not change it. Whoever calls `on` or subscribes to `observe` also leaves.
  */
 export class EventBus {
+  /** Called when the first listener of an event has come, or the last one has left. */
+  onInterest: (() => void) | null = null;
   private readonly logger: ILogger;
   /** Has an entry only while somebody listens, so that `has` is one look-up. */
   private readonly subjects = new Map<TEventName, rxjs.Subject<unknown>>();
@@ -36,14 +38,20 @@ export class EventBus {
    * @returns leaves: the listener is not called again. Calling it twice is harmless.
    */
   on<N extends TEventName>(name: N, listener: TEventListener<N>): () => void {
-    const subject = this.subjects.get(name) ?? new rxjs.Subject<unknown>();
-    this.subjects.set(name, subject);
+    const known = this.subjects.get(name);
+    const subject = known ?? new rxjs.Subject<unknown>();
+    if (known === undefined) {
+      this.subjects.set(name, subject);
+      this.onInterest?.();
+    }
     const subscription = subject.subscribe((payload) =>
       this.call(name, listener, payload as IEventMap[N]),
     );
     return () => {
       subscription.unsubscribe();
-      if (!subject.observed && this.subjects.get(name) === subject) this.subjects.delete(name);
+      if (subject.observed || this.subjects.get(name) !== subject) return;
+      this.subjects.delete(name);
+      this.onInterest?.();
     };
   }
 

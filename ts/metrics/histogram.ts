@@ -30,6 +30,18 @@ function middleOf(bucket: number): number {
   return ((SUB_BUCKETS + sub + 0.5) * 2 ** shift) / 1000;
 }
 
+/** What a histogram has counted, as data: for another process. */
+export interface IHistogramCounts {
+  count: number;
+  /** Milliseconds. */
+  max: number;
+  /** Milliseconds. */
+  sum: number;
+  /** Bucket that the first of `counts` counts. */
+  low: number;
+  counts: number[];
+}
+
 /**
  * Counts durations in log-linear buckets, as HdrHistogram does: any percentile within 3.2 % (or
  * half a microsecond) for 1 µs to 1 h. It only holds the range of buckets that it has seen, so one
@@ -75,6 +87,17 @@ export class Histogram {
 
   /** Adds what another one has counted; that one stays as it is. */
   merge(other: Histogram): void {
+    this.absorb(other.data());
+  }
+
+  /** What was counted; look at it before anything else is recorded. */
+  data(): IHistogramCounts {
+    const { count, max, sum, low, counts } = this;
+    return { count, max, sum, low, counts };
+  }
+
+  /** Adds what another one, perhaps of another process, has counted. */
+  absorb(other: IHistogramCounts): void {
     if (other.count === 0) return;
     this.cover(other.low, other.low + other.counts.length - 1);
     const offset = other.low - this.low;

@@ -1,6 +1,6 @@
 import type { ITrafficStats } from '../../ts_interfaces/index.ts';
 import type { IClock, ITimer } from '../core/clock.ts';
-import { bucketOf, Histogram } from './histogram.ts';
+import { bucketOf, Histogram, type IHistogramCounts } from './histogram.ts';
 
 /** The window slides in steps of this length. */
 const SLOT_MS = 10_000;
@@ -40,6 +40,23 @@ class TrafficWindow {
   }
 }
 
+/** What a counter has counted since it was last asked, as data: for another process. */
+export interface ITrafficDelta {
+  informational: number;
+  success: number;
+  redirection: number;
+  clientError: number;
+  serverError: number;
+  aborted: number;
+  bytesIn: number;
+  bytesOut: number;
+  retries: number;
+  /** Requests and errors of the window. */
+  requests: number;
+  errors: number;
+  latency: IHistogramCounts;
+}
+
 /** Totals since the start, of a counter that has had traffic. */
 class Totals {
   public informational = 0;
@@ -53,7 +70,7 @@ class Totals {
 }
 
 /**
- * Counts the requests of one route, or of all. Costs 64 bytes until the first request, and a few
+ * Counts the requests of one route, or of all. Costs 72 bytes until the first request, and a few
  * hundred more for as long as its last minute had any.
  */
 export class TrafficCounter {
@@ -63,12 +80,15 @@ export class TrafficCounter {
   public queued = 0;
   /** Repeated attempts since the start. The data path counts up. */
   public retries = 0;
+  /** Id of the route; null: it counts all. */
+  public readonly routeId: string | null;
   private readonly tracker: Tracker;
   private totals: Totals | null = null;
   private window: TrafficWindow | null = null;
 
-  constructor(tracker: Tracker) {
+  constructor(tracker: Tracker, routeId: string | null) {
     this.tracker = tracker;
+    this.routeId = routeId;
   }
 
   /**
@@ -169,6 +189,47 @@ export class TrafficCounter {
   }
 
   /**
+   * Hands over what was counted since the last call; it is not counted here any more. Who is active
+   * and who waits is not part of it.
+   */
+  drain(): ITrafficDelta {
+    const latency = new Histogram();
+    let requests = 0;
+    let errors = 0;
+    for (const slot of this.window?.slots ?? []) {
+      if (slot === null || slot.requests === 0) continue;
+      requests += slot.requests;
+      errors += slot.errors;
+      latency.merge(slot);
+      slot.reuse(slot.endsAt);
+    }
+    const { retries } = this;
+    const delta = { ...(this.totals ?? new Totals()), retries, requests, errors };
+    // The next request begins new ones, which the tracker is told of.
+    this.totals = null;
+    this.retries = 0;
+    return { ...delta, latency: latency.data() };
+  }
+
+  /** Counts what another process has counted. @param now monotonic milliseconds. */
+  absorb(delta: ITrafficDelta, now: number): void {
+    const totals = this.totals ?? this.begin();
+    totals.informational += delta.informational;
+    totals.success += delta.success;
+    totals.redirection += delta.redirection;
+    totals.clientError += delta.clientError;
+    totals.serverError += delta.serverError;
+    totals.aborted += delta.aborted;
+    totals.bytesIn += delta.bytesIn;
+    totals.bytesOut += delta.bytesOut;
+    this.retries += delta.retries;
+    const slot = this.slotAt(now);
+    slot.requests += delta.requests;
+    slot.errors += delta.errors;
+    slot.absorb(delta.latency);
+  }
+
+  /**
    * Gives the window back if nothing happened in it; says whether there is none now. For the
    * tracker.
    */
@@ -181,6 +242,7 @@ export class TrafficCounter {
 
   private begin(): Totals {
     this.totals = new Totals();
+    this.tracker.began(this);
     return this.totals;
   }
 
@@ -216,17 +278,31 @@ export class Tracker {
   public readonly startedAt: number;
   private readonly clock: IClock;
   private withWindow: TrafficCounter[] = [];
+  /** Those that have counted since the last drain; null: nobody drains. */
+  private counted: TrafficCounter[] | null = null;
   private timer: ITimer | null = null;
 
   constructor(clock: IClock) {
     this.clock = clock;
     this.startedAt = clock.monotonic();
-    this.total = new TrafficCounter(this);
+    this.total = new TrafficCounter(this, null);
   }
 
   /** A counter for a route. It needs no closing: drop it with its route. */
-  route(): TrafficCounter {
-    return new TrafficCounter(this);
+  route(routeId: string | null = null): TrafficCounter {
+    return new TrafficCounter(this, routeId);
+  }
+
+  /** The counters that have counted since the last call; the first call begins to collect them. */
+  drainable(): TrafficCounter[] {
+    const counted = this.counted ?? [];
+    this.counted = [];
+    return counted;
+  }
+
+  /** A counter counts for the first time since it was drained. For the counters. */
+  began(counter: TrafficCounter): void {
+    this.counted?.push(counter);
   }
 
   /**

@@ -30,6 +30,13 @@ export interface IEventMap {
     bytesIn: number;
     bytesOut: number;
   };
+  'tcp.added': { entryId: string };
+  'tcp.changed': { entryId: string };
+  'tcp.removed': { entryId: string };
+  'listener.paused': { reason: string };
+  'listener.resumed': { reason: string };
+  'worker.started': { worker: number; pid: number };
+  'worker.exited': { worker: number; pid: number; reason: string; restartInMs: number };
   'config.applied': { changes: number };
   'config.refused': { problems: number };
   'router.started': { entrypoints: Record<string, number> };

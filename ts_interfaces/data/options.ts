@@ -1,7 +1,10 @@
+import type { IAccessOptions } from './access.ts';
 import type { TAuthProvider } from './auth.ts';
 import type { ICertificateOptions } from './certificate.ts';
 import type { IRequestHookContext, IResponseHookContext } from './hook.ts';
+import type { IRateLimit } from './limit.ts';
 import type { ILogOptions } from './log.ts';
+import type { TPortProxyInput } from './tcp.ts';
 import type { IWebOptions } from './web.ts';
 
 /** The management port. */
@@ -32,11 +35,20 @@ export interface IDcRouterOptions {
   version?: 1;
   /** Folder of the store. @default absent in the library (nothing is kept), './dcrouter-data' in the daemon */
   dataDir?: string;
-  /** Worker processes; 0, all that this version knows, runs everything in one process. @default 0 */
-  workers?: 0;
+  /**
+   * Worker processes for the web and TCP planes; they share the ports. `auto`: one for each core. 0 runs
+   * everything in one process. @default 0
+   */
+  workers?: number | 'auto';
   log?: ILogOptions;
   api?: IApiOptions;
   web?: IWebOptions;
+  /** Ports that are forwarded: one entry or a list of them. */
+  tcp?: TPortProxyInput | TPortProxyInput[];
+  /** Lists of addresses for access rules. */
+  access?: IAccessOptions;
+  /** Request rate limits that routes name: they share its buckets. */
+  limits?: Record<string, IRateLimit>;
   /** Certificates that entrypoints choose from by the name that a client asks for. */
   certificates?: ICertificateOptions[];
   /** Milliseconds that `stop()` and a replaced listener let open requests finish. @default 10000 */

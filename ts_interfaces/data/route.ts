@@ -1,4 +1,6 @@
+import type { IAccessRules } from './access.ts';
 import type { IAuth } from './auth.ts';
+import type { IRateLimit } from './limit.ts';
 import type { IHttpLimits, IHttpTimeouts } from './web.ts';
 
 /** How a route chooses the backend of a request. */
@@ -37,6 +39,11 @@ export interface Backend {
   socketPath?: string;
   /** Connect to the backend by TLS. @default absent: plain TCP */
   tls?: IBackendTls;
+  /**
+   * Sends a PROXY protocol header with the client's address; connections to it are then used for one
+   * request each. @default absent: none
+   */
+  sendProxyProtocol?: 'v1' | 'v2';
 
   /** Out of rotation: it failed, or somebody took it out by hand. @default false */
   isDead: boolean;
@@ -163,6 +170,11 @@ export interface RouteConfig {
    * conditions. @default 0
    */
   priority?: number;
+
+  /** Who may come; others get 403. */
+  access?: IAccessRules;
+  /** Request rate limits: of its own, or names of `limits`. Above one of them: 429. @default none */
+  rateLimits?: (IRateLimit | string)[];
 
   /** Name of a provider in `web.authProviders` or `hooks.authProviders`. */
   authProvider?: string;

@@ -1,3 +1,5 @@
+import type { ITcpStats } from './tcp.ts';
+
 /** Latency over the sliding window, in milliseconds. */
 export interface ILatencyStats {
   mean: number;
@@ -54,6 +56,8 @@ export interface IGlobalStats extends ITrafficStats {
   uptimeSeconds: number;
   connections: { open: number; total: number; refused: number; tunnels: number };
   routes: number;
+  /** Of the TCP and UDP plane. */
+  tcp: ITcpStats;
   accessLog: { written: number; dropped: number };
   memory: { rssBytes: number; heapUsedBytes: number };
 }

@@ -1,4 +1,6 @@
+import type { IAccessRules, IProxyProtocol } from './access.ts';
 import type { IForwardAuthOptions } from './auth.ts';
+import type { IBandwidth, IConnectionRate } from './limit.ts';
 import type { TRouteInput } from './route.ts';
 
 /** Sizes that a request may have. */
@@ -69,6 +71,14 @@ export interface IEntrypointOptions {
   connectionsMax?: number;
   /** Open connections of one client address (IPv6: of one /64). @default 0: no limit */
   connectionsPerClientMax?: number;
+  /** New connections of one client address (IPv6: of one /64). @default absent: no limit */
+  connectionRate?: IConnectionRate;
+  /** Speed of each connection. @default absent: no limit */
+  bandwidth?: IBandwidth;
+  /** Who may come; others' connections are closed. */
+  access?: IAccessRules;
+  /** PROXY protocol of the proxies in front of it. @default absent: none is read */
+  proxyProtocol?: IProxyProtocol;
 }
 
 /** One JSON line a request. */
