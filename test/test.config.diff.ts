@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { defaultDomainsOf } from '../ts/config/default-domains.ts';
 import { diffOptions, sameData } from '../ts/config/diff.ts';
+import { parseConfigText } from '../ts/config/file.ts';
+import { placeProblems } from '../ts/config/item-problems.ts';
+import { entriesOf, reuseItems } from '../ts/config/reuse.ts';
 import { maskSecrets, SECRET_MASK } from '../ts/config/secrets.ts';
-import type { IDcRouterOptions, IWebOptions } from '../ts_interfaces/index.ts';
+import type { IDcRouterOptions, IWebOptions, TPortProxyInput } from '../ts_interfaces/index.ts';
 
 const options: IDcRouterOptions = {
   dataDir: './data',
@@ -74,6 +78,11 @@ const effects: { what: string; after: IDcRouterOptions; lines: string[] }[] = [
     what: 'the management port needs its listener',
     after: { ...options, api: { port: 7701 } },
     lines: ['restart-listener api.port: 7700 -> 7701'],
+  },
+  {
+    what: 'the names of the management port are hot',
+    after: { ...options, api: { port: 7700, hosts: ['router.test'] } },
+    lines: ['hot api.hosts: undefined -> ["router.test"]'],
   },
   {
     what: 'the log is hot',
@@ -168,6 +177,127 @@ test('maskSecrets() masks every secret, and nothing else', () => {
   assert.equal(route?.id, 'key');
   assert.deepEqual(route?.requestHeaders?.remove, ['Authorization']);
   assert.equal(masked.web?.authProviders?.a?.url, `https://${SECRET_MASK}@example.com/`);
+});
+
+const planes: IDcRouterOptions = {
+  workers: 2,
+  tcp: [
+    { id: 'db', fromPort: 5432, toPort: 'db:5432' },
+    {
+      id: 'sni',
+      fromPort: 443,
+      domainConfigs: [
+        { id: 'a.example.com', domains: ['a.example.com'], toPort: 1 },
+        { id: 'b.example.com', domains: ['b.example.com'], toPort: { 443: 'b' } },
+      ],
+    },
+  ],
+  access: { lists: { office: { addresses: ['10.0.0.1', '10.0.0.2'] }, same: { file: 'x' } } },
+  limits: { slow: { requests: 1, key: 'address' }, key: { requests: 2 } },
+};
+
+/** What a change of TCP entries, lists and limits is told as. */
+function planesChanged(change: (copy: typeof planes) => void): string[] {
+  const copy = structuredClone(planes);
+  change(copy);
+  return diffOptions(planes, copy).map(({ path, before, after, effect }) => {
+    return `${effect} ${path}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`;
+  });
+}
+
+function entryOf({ tcp }: typeof planes, index: number): TPortProxyInput {
+  return [tcp].flat()[index] as TPortProxyInput;
+}
+
+test('diffOptions() tells TCP entries and their domain configs apart by id', () => {
+  assert.deepEqual(
+    planesChanged((copy) => void [copy.tcp].flat().reverse()),
+    [],
+  );
+  assert.deepEqual(
+    planesChanged((copy) => {
+      entryOf(copy, 0).toPort = 'db-2:5432';
+      const configs = entryOf(copy, 1).domainConfigs ?? [];
+      configs.shift();
+      Object.assign(configs[0] as object, { toPort: { 443: 'c' } });
+      configs.push({ id: 'ssh', protocol: 'ssh', toPort: 22 });
+    }),
+    [
+      'hot tcp[db].toPort: "db:5432" -> "db-2:5432"',
+      'hot tcp[sni].domainConfigs[a.example.com]: ' +
+        '{"id":"a.example.com","domains":["a.example.com"],"toPort":1} -> undefined',
+      'hot tcp[sni].domainConfigs[b.example.com].toPort.443: "b" -> "c"',
+      'hot tcp[sni].domainConfigs[ssh]: undefined -> {"id":"ssh","protocol":"ssh","toPort":22}',
+    ],
+  );
+});
+
+test('diffOptions() tells of address lists what differs, and masks no limit', () => {
+  assert.deepEqual(
+    planesChanged(({ access, limits }) => {
+      const { office, same } = access?.lists ?? {};
+      Object.assign(office ?? {}, { addresses: ['10.0.0.3', '10.0.0.2'] });
+      Object.assign(same ?? {}, { file: 'y' });
+      Object.assign(limits?.slow ?? {}, { key: 'route' });
+      Object.assign(limits?.key ?? {}, { requests: 3 });
+    }),
+    [
+      'hot access.lists.office.addresses: ["10.0.0.1"] -> ["10.0.0.3"]',
+      'hot access.lists.same.file: "x" -> "y"',
+      'hot limits.slow.key: "address" -> "route"',
+      'hot limits.key.requests: 2 -> 3',
+    ],
+  );
+  assert.deepEqual(
+    planesChanged(({ access }) => void access?.lists?.office?.addresses?.reverse()),
+    [],
+  );
+  assert.deepEqual(
+    planesChanged((copy) => {
+      copy.workers = 'auto';
+    }),
+    ['restart workers: 2 -> "auto"'],
+  );
+});
+
+test('reuseItems() keeps what means the same', () => {
+  const after = structuredClone(planes);
+  entryOf(after, 0).toPort = 'db-2:5432';
+  Object.assign(after.access?.lists?.office ?? {}, { file: 'more.txt' });
+  const { options: next, changes } = reuseItems(planes, after);
+  assert.deepEqual(next, after);
+  assert.deepEqual(
+    changes.map(({ path }) => path),
+    ['tcp[db].toPort', 'access.lists.office.file'],
+  );
+  const [entries, old] = [entriesOf(next), entriesOf(planes)];
+  assert.notEqual(entries[0], old[0]);
+  assert.equal(entries[1], old[1]);
+  assert.equal(next.access?.lists?.same, planes.access?.lists?.same);
+  assert.equal(next.limits?.slow, planes.limits?.slow);
+});
+
+test('placeProblems() finds the place of a TCP entry in the file', async () => {
+  const problems = [{ path: 'tcp[db].backends[0].hostname', message: 'Must be reachable' }];
+  const items = { routes: [], certificates: [], tcp: [{ id: 'x' }, { id: 'db' }] };
+  assert.equal(placeProblems(problems, items, null)[0]?.path, 'tcp[db].backends[0].hostname');
+  const entry = '{ id: db, fromPort: 1, backends: [{ hostname: a }] }';
+  const list = await parseConfigText(`tcp:\n  - {}\n  - ${entry}\n`, { file: 'x.yaml' });
+  const [inList] = placeProblems(problems, items, list);
+  assert.deepEqual([inList?.path, inList?.line], ['tcp[1].backends[0].hostname', 3]);
+  const alone = await parseConfigText(`tcp: ${entry}\n`, { file: 'x.yaml' });
+  const [single] = placeProblems(problems, { ...items, tcp: [{ id: 'db' }] }, alone);
+  assert.deepEqual([single?.path, single?.line], ['tcp.backends[0].hostname', 1]);
+});
+
+test('defaultDomainsOf() also looks into TCP entries', () => {
+  const named = (defaultCertificate: string) => ({ tls: { defaultCertificate } });
+  const web = { entrypoints: { a: named('A.example.com'), b: { tls: true } } };
+  const tcp = [{ ...named('b.example.com'), domainConfigs: [named('c.example.com'), {}] }, 5, null];
+  const all = ['a.example.com', 'b.example.com', 'c.example.com'];
+  assert.deepEqual(defaultDomainsOf(web, tcp), all);
+  assert.deepEqual(defaultDomainsOf(undefined, tcp[0]), all.slice(1));
+  assert.deepEqual(defaultDomainsOf({}, undefined), []);
 });
 
 test('sameData() compares plain data; undefined is absent', () => {

@@ -240,7 +240,9 @@ for (const { one, other, clash } of listeners) {
 }
 
 test('parseOptions() compares the management port with the entrypoints, also the default ones', () => {
-  assert.deepEqual(pathsOf(problemsOf({ api: { port: 8080 } })), ['api.port']);
+  assert.deepEqual(pathsOf(problemsOf({ api: { port: 8080 }, web: {} })), ['api.port']);
+  // Without a web plane nothing listens on its default ports.
+  parseOptions({ api: { port: 8080 } });
   parseOptions({ api: { port: 8080, enabled: false } });
   const entrypoints = { http: { port: 7700 } };
   assert.deepEqual(pathsOf(problemsOf({ api: {}, web: { entrypoints } })), ['api.port']);
@@ -249,12 +251,21 @@ test('parseOptions() compares the management port with the entrypoints, also the
 });
 
 test('parseOptions() refuses keys of later versions in words of their own', () => {
-  for (const plane of ['tcp', 'dns', 'mail', 'tunnels', 'rules', 'domains', 'cluster']) {
+  for (const plane of ['dns', 'mail', 'tunnels', 'rules', 'domains', 'cluster']) {
     const [problem] = problemsOf({ [plane]: {} });
     assert.match(problem?.message ?? '', /not available in this version/);
   }
-  assert.match(problemsOf({ workers: 1 })[0]?.message ?? '', /not available in this version/);
-  assert.deepEqual(parseOptions({ workers: 0 }).options, { workers: 0 });
+});
+
+test('parseOptions() takes a number of workers, or one for each core', () => {
+  for (const workers of [0, 1, 256, 'auto']) {
+    assert.deepEqual(parseOptions({ workers }).options, { workers });
+  }
+  for (const workers of [-1, 257, 1.5, 'atuo', '', true, null]) {
+    const [problem] = problemsOf({ workers });
+    assert.equal(problem?.path, 'workers');
+    assert.match(problem.message, /a whole number from 0 to 256/);
+  }
 });
 
 test('parseOptions() drops at a start the route whose variable is missing', async () => {

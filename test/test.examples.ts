@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { entriesOf, loadConfigFile, parseOptions, portsOf } from '../ts/config/index.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '..');
@@ -45,3 +46,22 @@ await proxy.stop();
   );
   assert.equal(stdout, 'api.myapp.com\n');
 });
+
+for (const file of ['dcrouter.yaml', 'tcp.yaml']) {
+  test(`examples/${file} is right, and does what its comments say`, async () => {
+    const { value, source } = await loadConfigFile(join(root, 'examples', file));
+    const { options: parsed } = parseOptions(value, { source });
+    assert.ok((parsed.web?.routes?.length ?? 0) > 0);
+    if (file !== 'tcp.yaml') return;
+    const entries = entriesOf(parsed);
+    assert.deepEqual(
+      entries.map(({ id }) => id),
+      [
+        ...['postgres', 'tcp-6380', 'tls', 'mixed', 'games', 'media', 'behind-a-balancer'],
+        ...['dns', 'syslog'],
+      ],
+    );
+    const ports = entries.flatMap((entry) => portsOf(entry));
+    assert.ok(ports.every(({ from }) => from >= 1024));
+  });
+}

@@ -7,6 +7,7 @@ import { defaultDomainsOf } from './default-domains.ts';
 import { type ILoadedConfig, loadConfigFile } from './file.ts';
 import { mergeOptions } from './merge.ts';
 import { parseOptions } from './parse-options.ts';
+import { entriesOf } from './reuse.ts';
 
 /** What surrounds a configuration file. */
 export interface IConfigSurroundings {
@@ -20,8 +21,13 @@ export interface IConfigSurroundings {
 export interface IKnownNames {
   /** Auth providers that are functions. */
   authProviders: readonly string[];
-  /** Which of the default certificates that a web plane names come from elsewhere. */
-  certificatesOf(web: unknown): Promise<readonly string[]>;
+  /** What comes from elsewhere of what the options name; they are as they were given. */
+  namesOf(options: { web?: unknown; tcp?: unknown }): Promise<{
+    /** Domains with a certificate. */
+    certificates: Iterable<string>;
+    accessLists: Iterable<string> | 'any';
+    limits: Iterable<string> | 'any';
+  }>;
 }
 
 /** A file that was read and is right. */
@@ -75,16 +81,32 @@ export class ConfigFile {
   async read(names: IKnownNames): Promise<IReadConfig> {
     const file = await loadConfigFile(this.path);
     const { value, source } = file;
-    const { authProviders } = names;
     // With very many routes each step takes a while: traffic goes on between them.
     await setImmediate();
-    const certificates = await names.certificatesOf(Object(value).web);
-    const { options } = parseOptions(value, { source, authProviders, certificates });
+    const { authProviders } = names;
+    const settings = { source, authProviders, ...(await names.namesOf(Object(value))) };
+    const { options } = parseOptions(value, settings);
     const { defaults, overrides } = this.surroundings;
     const merged = mergeOptions(mergeOptions(defaults, options), overrides);
-    // The parts are right; whether they fit together (their ports) does not take their items.
-    const frame = { ...merged, web: { ...merged.web, routes: [] }, certificates: [] };
-    parseOptions(frame, { certificates: defaultDomainsOf(merged.web) });
+    checkMerged(merged);
     return { options: merged, file };
   }
+}
+
+/**
+ * The parts are right; whether they fit together (their ports) does not take all that is in them.
+ *
+ * @throws DcError `CONFIG_INVALID`
+ */
+function checkMerged(merged: IDcRouterOptions): void {
+  const { access: _access, limits: _limits, ...rest } = merged;
+  const tcp = entriesOf(merged).map((entry) => {
+    const { id, enabled, protocol, address, fromPort, globalPortRanges } = entry;
+    return { id, enabled, protocol, address, fromPort, globalPortRanges, toPort: 1 };
+  });
+  const frame = { ...rest, tcp, web: { ...merged.web, routes: [] }, certificates: [] };
+  parseOptions(frame, {
+    certificates: defaultDomainsOf(merged.web, merged.tcp),
+    accessLists: 'any',
+  });
 }

@@ -1,10 +1,7 @@
-import { isIPv6 } from 'node:net';
-import type { IApiOptions } from '../../ts_interfaces/data/options.ts';
 import type { TRouteInput } from '../../ts_interfaces/data/route.ts';
-import type { IEntrypointOptions } from '../../ts_interfaces/data/web.ts';
-import { DEFAULT_PORTS } from './defaults.ts';
 import type { IFinding } from './issues.ts';
 import { formatPath, type TPath } from './path.ts';
+import { isObject } from './schema-object.ts';
 
 /** An item of a list with the place that it has in the file. */
 export interface IPlaced<T> {
@@ -101,63 +98,30 @@ function sorted(texts: readonly string[] | undefined): string[] {
   return [...new Set(texts)].sort();
 }
 
-/**
- * Finds ports that two listeners would share: entrypoints among each other, and the management
- * port.
- */
-export function checkPorts(
-  entrypoints: Readonly<Record<string, IEntrypointOptions>>,
-  api: IApiOptions | undefined,
-): IFinding[] {
-  const listeners = Object.entries(entrypoints).map(([name, { address = '::', port }]) => {
-    return { path: ['web', 'entrypoints', name, 'port'], address, port };
-  });
-  if (api !== undefined && api.enabled !== false) {
-    const { address = '127.0.0.1', port = DEFAULT_PORTS.api } = api;
-    listeners.push({ path: ['api', 'port'], address, port });
-  }
-  return listeners.flatMap((listener, index) => {
-    const first = listeners.slice(0, index).find((other) => clash(other, listener));
-    if (first === undefined) return [];
-    const message = `Must be a port of its own: ${formatPath(first.path)} listens there`;
-    return [{ path: listener.path, at: 'value' as const, message }];
-  });
-}
-
-interface IListener {
-  address: string;
-  port: number;
-}
-
-/** `::` takes IPv4 as well, for Node binds both families. */
-function clash(first: IListener, second: IListener): boolean {
-  if (first.port !== second.port || first.port === 0) return false;
-  const [one, other] = [canonical(first.address), canonical(second.address)];
-  if (one === other || one === '::' || other === '::') return true;
-  return (one === '0.0.0.0' && !isIPv6(other)) || (other === '0.0.0.0' && !isIPv6(one));
-}
-
-function canonical(address: string): string {
-  if (!isIPv6(address) || address.includes('%')) return address;
-  return new URL(`http://[${address}]`).hostname.slice(1, -1);
+/** Something that may end TLS, with the place of its settings. */
+export interface ITlsUser {
+  path: TPath;
+  tls: unknown;
 }
 
 /**
- * Finds entrypoints whose default certificate nobody gives. A start bears it: the certificate may come
- * over the API, and without it only clients that name no known host are refused.
+ * Finds default certificates that nobody gives. A start bears it: the certificate may come over the
+ * API, and without it only clients that name no known host are refused.
  */
 export function checkDefaultCertificates(
-  entrypoints: Readonly<Record<string, IEntrypointOptions>>,
+  users: Iterable<ITlsUser>,
   known: ReadonlySet<string>,
   nearestName: (name: string) => string | undefined,
 ): IFinding[] {
-  return Object.entries(entrypoints).flatMap(([name, { tls }]) => {
-    const domain = typeof tls === 'object' ? tls.defaultCertificate : undefined;
-    if (domain === undefined || known.has(domain)) return [];
-    const path = ['web', 'entrypoints', name, 'tls', 'defaultCertificate'];
+  const findings: IFinding[] = [];
+  for (const { path, tls } of users) {
+    const domain = isObject(tls) ? tls.defaultCertificate : undefined;
+    if (typeof domain !== 'string' || known.has(domain)) continue;
     const message =
       'Must be the domain of a certificate in "certificates", or the vHost of a route with "ssl"';
     const suggestion = nearestName(domain);
-    return [{ path, at: 'value' as const, message, suggestion, bearable: true }];
-  });
+    const place = [...path, 'defaultCertificate'];
+    findings.push({ path: place, at: 'value', message, suggestion, bearable: true });
+  }
+  return findings;
 }

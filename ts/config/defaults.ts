@@ -1,6 +1,6 @@
 import type { IDcRouterOptions } from '../../ts_interfaces/data/options.ts';
 import type { RouteConfig } from '../../ts_interfaces/data/route.ts';
-import type { IHttpLimits, IHttpTimeouts } from '../../ts_interfaces/data/web.ts';
+import type { IHttpLimits, IHttpTimeouts, IWebOptions } from '../../ts_interfaces/data/web.ts';
 import { deepFreeze } from './freeze.ts';
 
 /** Ports that need no root, taken when the configuration names none. */
@@ -56,3 +56,11 @@ export const daemonDefaults: Readonly<IDcRouterOptions> = deepFreeze({
   certificates: [],
   drainTimeoutMs: 10_000,
 } satisfies IDcRouterOptions);
+
+/** The web plane listens on the default ports where the options name none, and nowhere without it. */
+export function withEntrypoints(web: IWebOptions | undefined): IWebOptions {
+  if (web === undefined) return {};
+  return web.entrypoints === undefined
+    ? { ...web, entrypoints: daemonDefaults.web?.entrypoints }
+    : web;
+}

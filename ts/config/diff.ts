@@ -7,7 +7,7 @@ export type TEffect = 'hot' | 'restart-listener' | 'restart';
 
 /** One value that differs between two configurations. */
 export interface IOptionChange {
-  /** Routes and certificates stand under their id or domain: `web.routes[api].strategy`. */
+  /** Items stand under their id or domain: `web.routes[api].strategy`, `tcp[db].toPort`. */
   path: string;
   /** Undefined: it was not there. A secret is masked. */
   before: unknown;
@@ -20,8 +20,9 @@ export interface IOptionChange {
 /**
  * What differs between two configurations, in the order of the first, then what the second adds.
  *
- * Routes are compared by id, certificates by domain, all other lists as a whole. Items that both
- * share by reference cost one comparison. Hooks are functions: they are compared by identity.
+ * Routes, TCP entries and their domain configs are compared by id, certificates by domain, all other
+ * lists as a whole; of address lists only the addresses that differ are told. Items that both share by
+ * reference cost one comparison. Hooks are functions: they are compared by identity.
  */
 export function diffOptions(before: IDcRouterOptions, after: IDcRouterOptions): IOptionChange[] {
   const changes: IOptionChange[] = [];
@@ -57,6 +58,9 @@ function compare(before: unknown, after: unknown, path: TPath, report: TReport):
     compareFields(byName(before, name), byName(after, name), path, report);
   } else if (isMap(before) && isMap(after)) {
     compareFields(before, after, path, report);
+  } else if (isAddresses(path) && Array.isArray(before) && Array.isArray(after)) {
+    const [gone, added] = [withoutThose(before, after), withoutThose(after, before)];
+    if (gone.length + added.length > 0) report(path, gone, added);
   } else if (!sameData(before, after)) {
     report(path, before, after);
   }
@@ -68,8 +72,27 @@ function compareFields(before: THolder, after: THolder, path: TPath, report: TRe
 
 /** The field by which the items of a list are told apart; undefined for other lists. */
 function itemName(path: TPath): string | undefined {
-  if (path.length === 1 && path[0] === 'certificates') return 'domain';
-  return path.length === 2 && path[0] === 'web' && path[1] === 'routes' ? 'id' : undefined;
+  const [plane, part, list] = path;
+  switch (path.length) {
+    case 1:
+      return plane === 'certificates' ? 'domain' : plane === 'tcp' ? 'id' : undefined;
+    case 2:
+      return plane === 'web' && part === 'routes' ? 'id' : undefined;
+    case 3:
+      return plane === 'tcp' && list === 'domainConfigs' ? 'id' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Lists of which only what differs is told: they are long. */
+function isAddresses([plane, , , field]: TPath): boolean {
+  return plane === 'access' && field === 'addresses';
+}
+
+function withoutThose(items: readonly unknown[], others: readonly unknown[]): unknown[] {
+  const known = new Set(others);
+  return items.filter((item) => !known.has(item));
 }
 
 function byName(items: unknown, name: string): THolder {
@@ -106,18 +129,15 @@ function maskAt(path: TPath, value: unknown): unknown {
 }
 
 function spell(path: TPath): string {
-  const length = itemName(path.slice(0, 2)) === undefined ? 1 : 2;
-  const name = itemName(path.slice(0, length));
-  if (name === undefined || path.length === length) return formatPath(path);
-  return formatPath(
-    path.slice(length + 1),
-    `${formatPath(path.slice(0, length))}[${path[length]}]`,
-  );
+  return path.reduce<string>((text, part, index) => {
+    const isItem = itemName(path.slice(0, index)) !== undefined;
+    return isItem ? `${text}[${part}]` : formatPath([part], text);
+  }, '');
 }
 
 function effectOf(path: TPath): TEffect {
   const [plane, part, , field] = path;
-  if (plane === 'api') return 'restart-listener';
+  if (plane === 'api') return part === 'hosts' ? 'hot' : 'restart-listener';
   if (plane === 'dataDir' || plane === 'version' || plane === 'workers') return 'restart';
   if (plane !== 'web' || part !== 'entrypoints') return 'hot';
   // Names, limits and the choice of certificates are read anew by each connection.

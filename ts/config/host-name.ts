@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 
 /** Why a text is refused, and what would have been accepted. */
@@ -37,9 +37,15 @@ export function normalizeVHost(text: string): string | IRefusal {
  * name in lower case, with IDN as punycode and no trailing dot.
  */
 export function normalizeHostname(text: string): string | IRefusal {
-  if (text.includes(':') && isIPv6(text)) return text.toLowerCase();
+  if (text.includes(':') && isIPv6(text)) return text.replace(/^[^%]*/, (ip) => ip.toLowerCase());
   const host = normalizeName(text);
-  if (typeof host === 'string') return host.startsWith('[') ? host.slice(1, -1) : host;
+  if (typeof host === 'string') {
+    if (host.startsWith('[')) return host.slice(1, -1);
+    // No name ends in a number, and a wrong IPv4 address would be looked up as one.
+    return !/(?:^|\.)\d+$/.test(host) || isIPv4(host)
+      ? host
+      : { problem: 'Must be an IPv4 address, or a name that does not end in a number' };
+  }
   const bare = bareHost(text);
   return bare === undefined
     ? host

@@ -8,9 +8,14 @@
 export * from './defaults.ts';
 export * from './diff.ts';
 export * from './file.ts';
+export type { IFinding } from './issues.ts';
 export { jsonSchema } from './json-schema.ts';
 export * from './layers.ts';
+export { checkNames, type IDefinedNames } from './name-checks.ts';
 export { nearest } from './nearest.ts';
 export { formatPath } from './path.ts';
+export * from './ports.ts';
+export { entriesOf } from './reuse.ts';
 export * from './schema.ts';
 export { isSecretPath, maskSecrets, SECRET_MASK } from './secrets.ts';
+export { type ITcpPlace, type IToPortRule, readToPort } from './tcp-target.ts';

@@ -3,7 +3,7 @@ import { nearest } from './nearest.ts';
 import { type TPath, valueAt } from './path.ts';
 import { isObject } from './schema-object.ts';
 import { laterKeys } from './schema-options.ts';
-import { expectationOf, oneOf, schemaAt, shapeOf } from './schema-walk.ts';
+import { branchAt, expectationOf, oneOf, schemaAt, shapeOf } from './schema-walk.ts';
 
 /** A problem whose place is still in parts, and whose value is not shown yet. */
 export interface IFinding {
@@ -74,11 +74,23 @@ function unionFindings(
       return inside.length === 0 && (word || code === 'invalid_type');
     });
   });
-  const [branch] = fitting;
-  if (fitting.length === 1 && branch !== undefined) {
-    return branch.flatMap((inner) => findingOf(schema, input, inner, path));
+  const chosen = fitting.length > 1 ? branchAt(schema, path, input) : undefined;
+  const branch = chosen === undefined ? fitting[0] : issue.errors[chosen];
+  if ((fitting.length === 1 || chosen !== undefined) && branch !== undefined) {
+    const found = branch.flatMap((inner) => findingOf(schema, input, inner, path));
+    const [first] = branch;
+    const isWrongWord = first?.code === 'invalid_value' && first.path.length === 0;
+    if (!isWrongWord || !issue.errors.some(wantsMap)) return found;
+    return found.map((finding) => ({ ...finding, message: `${finding.message}, or a map` }));
   }
   return [wrongKind(path, value, schemaAt(schema, path, input))];
+}
+
+/** Whether the branch that these are of would have taken a map. */
+function wantsMap(issues: readonly z.core.$ZodIssue[]): boolean {
+  return issues.some((issue) => {
+    return issue.code === 'invalid_type' && issue.expected === 'object' && issue.path.length === 0;
+  });
 }
 
 function unknownKey(
@@ -108,7 +120,7 @@ function unknownKey(
 
 const reasons: Readonly<Record<string, string>> = {
   version: 'Must be 1: the only format that this version of DcRouter reads',
-  workers: 'Must be 0: more processes are not available in this version',
+  workers: 'Must be "auto", or a whole number from 0 to 256',
 };
 
 function wrongWord(path: TPath, value: unknown, accepted: readonly unknown[]): IFinding {

@@ -2,11 +2,14 @@ import type { RouteConfig } from '../../ts_interfaces/data/route.ts';
 import { DcError, type IProblem } from '../core/errors.ts';
 import type { ILoadedConfig } from './file.ts';
 import { parseRoute } from './parse.ts';
+import { valueAt } from './path.ts';
+import { isObject } from './schema-object.ts';
 import { problemOf } from './source.ts';
 
 /** The items of a configuration, in the order of the file. */
 export interface IConfigItems {
   routes: readonly { id: string }[];
+  tcp?: readonly { id: string }[];
   certificates: readonly { domain: string }[];
 }
 
@@ -21,7 +24,8 @@ export function placeProblems(
   file: ILoadedConfig | null,
 ): IProblem[] {
   if (problems.length === 0) return [];
-  const places = placesOf(items);
+  const isSingle = isObject(valueAt(file?.value, ['tcp']));
+  const places = placesOf(items, isSingle);
   return problems.map((problem) => {
     const prefix = prefixIn(places, problem.path);
     const item = places.get(prefix);
@@ -35,6 +39,13 @@ export function placeProblems(
     const finding = { path: [...item, ...steps], at: 'value' as const, message };
     return problemOf(finding, file.value, file.source);
   });
+}
+
+/** Refuses a configuration that has problems. @throws DcError `CONFIG_INVALID` when there are any. */
+export function refuseProblems(problems: readonly IProblem[]): void {
+  if (problems.length === 0) return;
+  const count = problems.length === 1 ? 'it has a problem' : `it has ${problems.length} problems`;
+  throw new DcError('CONFIG_INVALID', `Cannot use the configuration: ${count}`, { problems });
 }
 
 /** Both lists; a problem that is in the first one already is there once. */
@@ -67,10 +78,17 @@ function tryRoute(input: unknown): RouteConfig | undefined {
   }
 }
 
-function placesOf({ routes, certificates }: IConfigItems): Map<string, (string | number)[]> {
+/** @param isSingle whether the only TCP entry stands without a list around it. */
+function placesOf(
+  { routes, tcp = [], certificates }: IConfigItems,
+  isSingle: boolean,
+): Map<string, (string | number)[]> {
   const places = new Map<string, (string | number)[]>();
   routes.forEach(({ id }, index) => {
     places.set(`routes[${id}]`, ['web', 'routes', index]);
+  });
+  tcp.forEach(({ id }, index) => {
+    places.set(`tcp[${id}]`, isSingle ? ['tcp'] : ['tcp', index]);
   });
   certificates.forEach(({ domain }, index) => {
     places.set(`certificates[${domain}]`, ['certificates', index]);

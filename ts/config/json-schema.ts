@@ -2,12 +2,18 @@ import { z } from 'zod';
 import { descriptions } from './descriptions.ts';
 import {
   accessLogSchema,
+  accessRulesSchema,
+  accessSchema,
+  addressListSchema,
   apiSchema,
   authSchema,
   backendSchema,
   backendTlsSchema,
+  bandwidthSchema,
   basicUserSchema,
   certificateSchema,
+  connectionRateSchema,
+  domainConfigSchema,
   entrypointSchema,
   entrypointTlsSchema,
   forwardAuthSchema,
@@ -18,12 +24,21 @@ import {
   logSchema,
   optionsSchema,
   pathMatchSchema,
+  portRangeSchema,
+  proxyProtocolSchema,
+  rateLimitSchema,
   redirectSchema,
   requestHeaderChangesSchema,
   responseHeaderChangesSchema,
   retrySchema,
   routeSchema,
   stickySchema,
+  tcpAddressSchema,
+  tcpBackendSchema,
+  tcpEntrySchema,
+  tcpTimeoutsSchema,
+  toPortSchema,
+  udpSchema,
   webSchema,
 } from './schema.ts';
 import { isObject } from './schema-object.ts';
@@ -63,10 +78,30 @@ const named: readonly (readonly [z.ZodType, string])[] = [
   [routeSchema, 'RouteConfig'],
   [stickySchema, 'IStickyOptions'],
   [webSchema, 'IWebOptions'],
+  [accessRulesSchema, 'IAccessRules'],
+  [accessSchema, 'IAccessOptions'],
+  [addressListSchema, 'IAddressListOptions'],
+  [bandwidthSchema, 'IBandwidth'],
+  [connectionRateSchema, 'IConnectionRate'],
+  [domainConfigSchema, 'IDomainConfig'],
+  [portRangeSchema, 'TPortRange'],
+  [proxyProtocolSchema, 'IProxyProtocol'],
+  [rateLimitSchema, 'IRateLimit'],
+  [tcpAddressSchema, 'ITcpAddress'],
+  [tcpBackendSchema, 'TTcpBackendInput'],
+  [tcpEntrySchema, 'IPortProxySettings'],
+  [tcpTimeoutsSchema, 'ITcpTimeouts'],
+  [toPortSchema, 'TToPort'],
+  [udpSchema, 'IUdpOptions'],
 ];
 
-/** Names of definitions that are documented under another name. */
-const documentedAs: Readonly<Record<string, string>> = { IResponseHeaderChanges: 'IHeaderChanges' };
+/** Types whose fields are documented with another one, whose fields they share. */
+const sharedFields: Readonly<Record<string, string>> = {
+  IResponseHeaderChanges: 'IHeaderChanges',
+  IPortProxySettings: 'ITcpAction',
+  IDomainConfig: 'ITcpAction',
+  TTcpBackendInput: 'Backend',
+};
 
 /**
  * The JSON Schema (draft 2020-12) of `dcrouter.yaml`, for editors and other tools: generated from
@@ -95,11 +130,21 @@ export function readDescriptions(): Map<string, IDescription> {
   const entries = descriptions.trim().split(/\n(?=\S)/);
   return new Map(
     entries.map((entry) => {
-      const [name = '', ...lines] = entry.split('\n').map((line) => line.trim());
-      const [text = '', standard] = lines.join(' ').split(/ ?@default /);
+      const [, name = '', words = ''] = /^([\w.]+): (.*)$/.exec(entry.replace(/\n +/g, ' ')) ?? [];
+      const [text = '', standard] = words.split(/ ?@default /);
       return [name, { text, default: standard }];
     }),
   );
+}
+
+/** The description of a type, or of a field of it, which may be that of a type it shares it with. */
+export function describedAs(
+  texts: ReadonlyMap<string, IDescription>,
+  path: string,
+): IDescription | undefined {
+  const [type = '', ...fields] = path.split('.');
+  const shared = [sharedFields[type] ?? type, ...fields].join('.');
+  return texts.get(path) ?? texts.get(shared);
 }
 
 /** The same for data whose variables are filled in: what `parseOptions` is given. */
@@ -118,9 +163,8 @@ function describe(
   texts: ReadonlyMap<string, IDescription>,
 ): void {
   for (const [id, definition] of Object.entries(objectOf(schema.$defs))) {
-    const documented = documentedAs[id] ?? id;
-    describe(objectOf(definition), documented, texts);
-    const text = texts.get(documented)?.text;
+    describe(objectOf(definition), id, texts);
+    const text = describedAs(texts, id)?.text;
     if (isObject(definition) && text !== undefined) definition.description = text;
     if (isObject(definition)) delete definition.id;
   }
@@ -129,7 +173,10 @@ function describe(
     const property = objectOf(value);
     const path = `${name}.${key}`;
     // A field of a map that is a line of its own in the types shares the words for it.
-    addText(property, texts.get(path) ?? (name.includes('.') ? texts.get(name) : undefined));
+    addText(
+      property,
+      describedAs(texts, path) ?? (name.includes('.') ? describedAs(texts, name) : undefined),
+    );
     describe(property, path, texts);
   }
 }

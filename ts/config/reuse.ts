@@ -1,4 +1,5 @@
 import type { IDcRouterOptions } from '../../ts_interfaces/data/options.ts';
+import type { IPortProxySettings } from '../../ts_interfaces/data/tcp.ts';
 import { diffOptions, type IOptionChange, sameData } from './diff.ts';
 
 /** A new configuration as it is taken in. */
@@ -15,23 +16,56 @@ export interface IReused {
  */
 export function reuseItems(before: IDcRouterOptions, after: IDcRouterOptions): IReused {
   const routes = reuseList(before.web?.routes, after.web?.routes, 'id');
+  const entries = reuseList(entriesOf(before), entriesOf(after), 'id');
   const certificates = reuseList(before.certificates, after.certificates, 'domain');
   const withItems = (
     options: IDcRouterOptions,
     routeItems: typeof routes.after,
+    entryItems: typeof entries.after,
     certificateItems: typeof certificates.after,
   ): IDcRouterOptions => ({
     ...options,
     ...(options.web?.routes && { web: { ...options.web, routes: routeItems } }),
+    ...(options.tcp && { tcp: entryItems }),
     ...(options.certificates && { certificates: certificateItems }),
   });
+  const next = reuseMaps(before, after);
   return {
-    options: withItems(after, routes.all, certificates.all),
+    options: withItems(next, routes.all, entries.all, certificates.all),
     changes: diffOptions(
-      withItems(before, routes.before, certificates.before),
-      withItems(after, routes.after, certificates.after),
+      withItems(before, routes.before, entries.before, certificates.before),
+      withItems(next, routes.after, entries.after, certificates.after),
     ),
   };
+}
+
+/** The TCP entries of parsed options, which have all that an entry has. */
+export function entriesOf({ tcp = [] }: IDcRouterOptions): IPortProxySettings[] {
+  return [tcp].flat() as IPortProxySettings[];
+}
+
+/** The new options with the old address lists and limits where they mean the same. */
+function reuseMaps(before: IDcRouterOptions, after: IDcRouterOptions): IDcRouterOptions {
+  const { access, limits } = after;
+  return {
+    ...after,
+    ...(access?.lists && {
+      access: { ...access, lists: reuseFields(before.access?.lists, access.lists) },
+    }),
+    ...(limits && { limits: reuseFields(before.limits, limits) }),
+  };
+}
+
+/** The fields of a map; those that mean the same as before are the values from before. */
+function reuseFields<T>(
+  before: Readonly<Record<string, T>> = {},
+  after: Readonly<Record<string, T>>,
+): Record<string, T> {
+  const fields = Object.entries(after).map(([name, value]) => {
+    const old = Object.hasOwn(before, name) ? before[name] : undefined;
+    return [name, old !== undefined && sameData(old, value) ? old : value] as const;
+  });
+  return Object.fromEntries(fields);
 }
 
 /** `all` is the new list; `before` and `after` are the items in which the two differ. */

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { objectCheck } from './schema-object.ts';
+import { isObject, objectCheck, type TRefuse } from './schema-object.ts';
 import {
   hostAndPort,
   hostname,
   itemName,
+  listenPort,
   pemCertificate,
   pemKey,
   port,
@@ -44,6 +45,9 @@ export const backendTlsSchema = z
     }),
   );
 
+/** Versions of the PROXY protocol that can be sent. */
+export const proxyVersion = z.enum(['v1', 'v2']);
+
 /** `Backend` as accepted. A missing id is filled in by the route. */
 export const backendSchema = z.strictObject({
   id: itemName.default(''),
@@ -52,8 +56,47 @@ export const backendSchema = z.strictObject({
   weight: whole(1, 65_535).optional(),
   socketPath: socketPath.optional(),
   tls: backendTlsSchema.optional(),
+  sendProxyProtocol: proxyVersion.optional(),
   isDead: z.boolean().default(false),
   deadSince: whole(0, Number.MAX_SAFE_INTEGER).optional(),
   failureCount: whole(0, Number.MAX_SAFE_INTEGER).default(0),
   maintenance: z.boolean().optional(),
 });
+
+/** The same in a TCP entry, where port 0 stands for the port that the client came to. */
+export const tcpBackendSchema = backendSchema.extend({ port: listenPort.default(0) });
+
+/** Reports backends whose id an earlier one of the list has. */
+export function refuseTwinBackends(
+  backends: readonly unknown[],
+  refuse: TRefuse,
+  path: readonly (string | number)[] = ['backends'],
+): void {
+  if (backends.length < 2) return;
+  const seen = new Map<string, number>();
+  backends.forEach((backend, index) => {
+    const id = isObject(backend) ? backend.id : undefined;
+    if (typeof id !== 'string' || id === '') return;
+    const first = seen.get(id);
+    if (first === undefined) seen.set(id, index);
+    else refuse([...path, index, 'id'], `Must be unique: backends[${first}] has this id`);
+  });
+}
+
+/**
+ * Gives each backend without an id the first free of `backend-1`, `backend-2`, … from its place on.
+ */
+export function nameBackends(backends: { id: string }[]): void {
+  if (backends.length === 1 && backends[0]?.id === '') {
+    backends[0].id = 'backend-1';
+    return;
+  }
+  const taken = new Set(backends.map(({ id }) => id));
+  for (const [index, backend] of backends.entries()) {
+    if (backend.id !== '') continue;
+    let number = index + 1;
+    while (taken.has(`backend-${number}`)) number++;
+    backend.id = `backend-${number}`;
+    taken.add(backend.id);
+  }
+}

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { ICertificateOptions } from '../../ts_interfaces/data/certificate.ts';
 import type { IApiOptions, IDcRouterOptions } from '../../ts_interfaces/data/options.ts';
+import { accessSchema } from './schema-access.ts';
+import { limitsSchema } from './schema-limit.ts';
 import type { TFits } from './schema-object.ts';
 import {
   address,
@@ -10,12 +12,13 @@ import {
   milliseconds,
   pemCertificate,
   pemKey,
+  whole,
 } from './schema-scalar.ts';
+import { tcpEntrySchema } from './schema-tcp.ts';
 import { webSchema, webSchemaOf } from './schema-web.ts';
 
 /** Keys of the file that belong to planes of later versions. */
 export const laterKeys: ReadonlySet<string> = new Set([
-  'tcp',
   'dns',
   'mail',
   'tunnels',
@@ -46,27 +49,42 @@ export const certificateSchema = z.strictObject({
   cert: pemCertificate,
 });
 
-function optionsSchemaOf<TWeb extends z.ZodType, TCertificate extends z.ZodType>(
-  web: TWeb,
-  certificate: TCertificate,
-) {
+/** Worker processes: as many as cores, or a number of them. */
+const workers = z.union([z.enum(['auto']), whole(0, 256)]);
+
+function optionsSchemaOf<
+  TWeb extends z.ZodType,
+  TTcp extends z.ZodType,
+  TCertificate extends z.ZodType,
+>(web: TWeb, tcp: TTcp, certificate: TCertificate) {
   return z.strictObject({
     version: z.literal(1).optional(),
     dataDir: filePath.optional(),
-    workers: z.literal(0).optional(),
+    workers: workers.optional(),
     log: logSchema.optional(),
     api: apiSchema.optional(),
     web: web.optional(),
+    tcp: tcp.optional(),
+    access: accessSchema.optional(),
+    limits: limitsSchema.optional(),
     certificates: z.array(certificate).optional(),
     drainTimeoutMs: milliseconds.optional(),
   });
 }
 
 /** `IDcRouterOptions` without `hooks`: all that `dcrouter.yaml` may say. */
-export const optionsSchema = optionsSchemaOf(webSchema, certificateSchema);
+export const optionsSchema = optionsSchemaOf(
+  webSchema,
+  z.union([tcpEntrySchema, z.array(tcpEntrySchema)]),
+  certificateSchema,
+);
 
-/** The same with routes and certificates unread, which `parseOptions` checks one by one. */
-export const optionsFrameSchema = optionsSchemaOf(webSchemaOf(z.unknown()), z.unknown());
+/** The same with all items of lists unread, which `parseOptions` checks one by one. */
+export const optionsFrameSchema = optionsSchemaOf(
+  webSchemaOf(z.unknown()),
+  z.union([z.looseObject({}), z.array(z.unknown())]),
+  z.unknown(),
+);
 
 /** The schemas say what the public types say: this type compiles only while they do. */
 export type TOptionsSchemaCheck = [

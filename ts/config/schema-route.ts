@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { RouteConfig, TRouteInput } from '../../ts_interfaces/data/route.ts';
 import { routeDefaults } from './defaults.ts';
+import { accessRulesSchema, listName } from './schema-access.ts';
 import { authSchema } from './schema-auth.ts';
-import { backendSchema } from './schema-backend.ts';
+import { backendSchema, nameBackends, refuseTwinBackends } from './schema-backend.ts';
 import {
   requestHeaderChangesSchema,
   requestHeaderRecord,
@@ -11,6 +12,7 @@ import {
 } from './schema-headers.ts';
 import { healthSchema, retrySchema, stickySchema } from './schema-health.ts';
 import { httpLimitsSchema, httpTimeoutsSchema } from './schema-http.ts';
+import { rateLimitSchema } from './schema-limit.ts';
 import {
   filledArray,
   isObject,
@@ -102,6 +104,8 @@ export const routeSchema = z
     methods: filledArray(method, 'method').optional(),
     matchHeaders: z.array(headerMatchSchema).optional(),
     priority: whole(-1_000_000, 1_000_000).optional(),
+    access: accessRulesSchema.optional(),
+    rateLimits: z.array(z.union([rateLimitSchema, listName])).optional(),
     authProvider: itemName.optional(),
     auth: authSchema.optional(),
     headers: requestHeaderRecord.optional(),
@@ -149,35 +153,5 @@ function checkRoute(route: TLooseObject, refuse: TRefuse): void {
     for (const name of sharedHeaderNames(headers, requestHeaders.set)) {
       refuse(['requestHeaders', 'set', name], 'Must not be set here and in "headers"');
     }
-  }
-}
-
-function refuseTwinBackends(backends: readonly unknown[], refuse: TRefuse): void {
-  if (backends.length < 2) return;
-  const seen = new Map<string, number>();
-  backends.forEach((backend, index) => {
-    const id = isObject(backend) ? backend.id : undefined;
-    if (typeof id !== 'string' || id === '') return;
-    const first = seen.get(id);
-    if (first === undefined) seen.set(id, index);
-    else refuse(['backends', index, 'id'], `Must be unique: backends[${first}] has this id`);
-  });
-}
-
-/**
- * Gives each backend without an id the first free of `backend-1`, `backend-2`, … from its place on.
- */
-function nameBackends(backends: { id: string }[]): void {
-  if (backends.length === 1 && backends[0]?.id === '') {
-    backends[0].id = 'backend-1';
-    return;
-  }
-  const taken = new Set(backends.map(({ id }) => id));
-  for (const [index, backend] of backends.entries()) {
-    if (backend.id !== '') continue;
-    let number = index + 1;
-    while (taken.has(`backend-${number}`)) number++;
-    backend.id = `backend-${number}`;
-    taken.add(backend.id);
   }
 }

@@ -14,15 +14,33 @@ export function schemaAt(
   path: TPath,
   input: unknown,
 ): z.core.$ZodType | undefined {
-  let current: z.core.$ZodType | undefined = branchFor(schema, input);
+  const { schema: place, value } = placeAt(schema, path, input);
+  return place === undefined ? undefined : branchFor(place, value);
+}
+
+/** The branch that the data choose of the union at a place; undefined where they choose none. */
+export function branchAt(schema: z.core.$ZodType, path: TPath, input: unknown): number | undefined {
+  const { schema: place, value } = placeAt(schema, path, input);
+  const definition = definitionOf(place);
+  if (place === undefined || definition?.type !== 'union') return undefined;
+  const index = definition.options.indexOf(branchFor(place, value));
+  return index === -1 ? undefined : index;
+}
+
+/** What stands at a place: its schema with all branches, and its value. */
+function placeAt(
+  schema: z.core.$ZodType,
+  path: TPath,
+  input: unknown,
+): { schema: z.core.$ZodType | undefined; value: unknown } {
+  let current: z.core.$ZodType | undefined = schema;
   let value = input;
   for (const part of path) {
-    if (current === undefined) return undefined;
-    const child: z.core.$ZodType | undefined = childOf(current, part);
+    if (current === undefined) break;
+    current = childOf(branchFor(current, value), part);
     value = isObject(value) || Array.isArray(value) ? Reflect.get(value, part) : undefined;
-    current = child === undefined ? undefined : branchFor(child, value);
   }
-  return current;
+  return { schema: current, value };
 }
 
 /** The keys that an object schema accepts with their schemas; undefined for other schemas. */
@@ -103,12 +121,21 @@ function branchFor(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
   if (definition?.type !== 'union') return bare;
   const fits = definition.options.filter((option) => fitsKind(option, value));
   const tag = 'discriminator' in definition ? String(definition.discriminator) : undefined;
-  if (tag === undefined) return fits.length === 1 && fits[0] !== undefined ? fits[0] : bare;
+  if (tag === undefined) return (fits.length > 1 ? byKeys(fits, value) : fits[0]) ?? bare;
   const tagged = fits.find((option) => {
     const literal = shapeOf(option)?.[tag];
     return isObject(value) && literal?._zod.values?.has(value[tag] as string);
   });
   return tagged ?? bare;
+}
+
+/** Of the branches for maps the one that knows a key of the data, else the one that takes any key. */
+function byKeys(branches: readonly z.core.$ZodType[], value: unknown): z.core.$ZodType | undefined {
+  if (!isObject(value)) return undefined;
+  const known = branches.find((branch) =>
+    Object.keys(shapeOf(branch) ?? {}).some((key) => key in value),
+  );
+  return known ?? branches.find((branch) => definitionOf(branch)?.type === 'record');
 }
 
 function fitsKind(schema: z.core.$ZodType, value: unknown): boolean {
@@ -147,7 +174,7 @@ export function acceptedScalar(
   path: TPath,
   input: unknown,
 ): 'number' | 'boolean' | undefined {
-  const definition = definitionOf(schemaAt(schema, path, input));
+  const definition = definitionOf(placeAt(schema, path, input).schema);
   const options = definition?.type === 'union' ? definition.options : [];
   for (const { type, ...rest } of [definition, ...options.map(definitionOf)].filter(isDefined)) {
     if (type === 'number' || type === 'boolean') return type;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { IWebOptions } from '../../ts_interfaces/data/web.ts';
+import type { IEntrypointOptions, IWebOptions } from '../../ts_interfaces/data/web.ts';
+import { accessRulesSchema, proxyProtocolSchema } from './schema-access.ts';
 import { forwardAuthSchema } from './schema-auth.ts';
 import { httpLimitsSchema, httpTimeoutsSchema } from './schema-http.ts';
+import { bandwidthSchema, connectionRateSchema } from './schema-limit.ts';
 import type { TFits } from './schema-object.ts';
 import { routeSchema } from './schema-route.ts';
 import {
@@ -30,6 +32,10 @@ export const entrypointSchema = z.strictObject({
   timeouts: httpTimeoutsSchema.optional(),
   connectionsMax: whole(0, 10_000_000).optional(),
   connectionsPerClientMax: whole(0, 10_000_000).optional(),
+  connectionRate: connectionRateSchema.optional(),
+  bandwidth: bandwidthSchema.optional(),
+  access: accessRulesSchema.optional(),
+  proxyProtocol: proxyProtocolSchema.optional(),
 });
 
 /** `IAccessLogOptions`: one JSON line a request. */
@@ -72,4 +78,5 @@ export type TWebSchemaCheck = [
   TFits<z.output<typeof webSchema>, IWebOptions>,
   TFits<IWebOptions, z.input<typeof webSchema>>,
   TFits<keyof IWebOptions, keyof z.output<typeof webSchema>>,
+  TFits<keyof IEntrypointOptions, keyof z.output<typeof entrypointSchema>>,
 ];

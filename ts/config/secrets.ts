@@ -5,6 +5,8 @@ import { type TPath, valueAt } from './path.ts';
 export const SECRET_MASK = '[redacted]';
 
 const secretKeys = new Set(['key', 'passwordhash', 'tokenhashes', 'password', 'token', 'secret']);
+/** Parts of the configuration that hold no secret, whatever the names in them. */
+const openPlanes = new Set(['access', 'limits']);
 const headerParents = new Set(['headers', 'set', 'add']);
 const secretHeader = /authorization|cookie|token|secret|password|credential|api-?key|signature/i;
 
@@ -13,8 +15,11 @@ const secretHeader = /authorization|cookie|token|secret|password|credential|api-
  * the values of headers that carry credentials.
  */
 export function isSecretPath(path: TPath): boolean {
+  if (openPlanes.has(String(path[0]))) return false;
   return path.some((part, index) => {
     if (typeof part === 'number') return false;
+    // What a rate limit counts by.
+    if (part === 'key' && path[index - 2] === 'rateLimits') return false;
     const parent = path[index - 1];
     if (typeof parent === 'string' && headerParents.has(parent)) return secretHeader.test(part);
     return secretKeys.has(part.toLowerCase());
