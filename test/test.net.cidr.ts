@@ -140,3 +140,19 @@ test('CidrSet: 100,000 ranges of each family', () => {
   // A scan would take minutes; 100 ms would still be slow.
   assert.ok(performance.now() - start < 1000);
 });
+
+const complaints = [
+  ['fe80::1%eth0', /without a zone \("%eth0"\)/],
+  ['10.0.0.0/33', /prefix length from 0 to 32/],
+  ['2001:db8::/x', /prefix length from 0 to 128/],
+  ['banana', /an address, or a range/],
+] as const;
+
+for (const [text, what] of complaints) {
+  test(`CidrSet: "${text}" is refused with what would be right`, () => {
+    assert.throws(
+      () => new CidrSet([text]),
+      (error) => error instanceof DcError && what.test(error.problems[0]?.message ?? ''),
+    );
+  });
+}

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { streamBinding } from './stream-binding.ts';
+import { lastReadCount, streamState } from './handles.ts';
 
 /** The part of a TLS handle that reading needs. */
 interface IReadableHandle {
@@ -23,22 +23,21 @@ export interface IDirectReader {
  * Node has `onread` for client sockets only; this gives server-side TLS the same.
  *
  * @param deliver gets the number of bytes; they are overwritten when it returns.
- * @returns null where this Node version has no such way, or bytes wait in the stream already.
+ * @returns null when bytes wait in the stream already.
  */
 export function readDirectly(
   socket: TLSSocket,
   buffer: Buffer,
   deliver: (count: number) => void,
 ): IDirectReader | null {
-  if (streamBinding === null || socket.readableLength > 0) return null;
-  const { streamBaseState, kReadBytesOrError } = streamBinding;
+  if (socket.readableLength > 0) return null;
   const { _handle: handle } = socket as unknown as { _handle: Partial<IReadableHandle> | null };
   if (handle === null || typeof handle.useUserBuffer !== 'function') return null;
   const stream = handle as IReadableHandle;
   const { onread } = stream;
   stream.useUserBuffer(buffer);
   stream.onread = (...parameters: unknown[]): unknown => {
-    const count = streamBaseState[kReadBytesOrError] as number;
+    const count = streamState[lastReadCount] as number;
     if (count <= 0) return onread.apply(stream, parameters);
     deliver(count);
     return undefined;

@@ -65,16 +65,45 @@ export function canonicalIp(text: string): string | undefined {
  * `192.0.2.1` or `2001:db8::/64`. A text that is no address counts by itself.
  */
 export function clientNetwork(text: string): string {
-  switch (parseIp(text, scratch)) {
-    case 4:
-      return formatV4(scratch[0] as number);
-    case 6:
-      scratch[2] = 0;
-      scratch[3] = 0;
-      return `${formatV6(scratch)}/64`;
-    default:
-      return text;
+  return networkOf(text, 32, 64);
+}
+
+/**
+ * The network of an address: `192.0.2.0/24` with `bits4` 24, `2001:db8::/48` with `bits6` 48; the
+ * bare address when all bits count. A text that is no address is returned as it is.
+ */
+export function networkOf(text: string, bits4: number, bits6: number): string {
+  const family = parseIp(text, scratch);
+  if (family === 0) return text;
+  const bits = family === 4 ? bits4 : bits6;
+  maskWords(scratch, family, bits);
+  return formatNetwork(family, scratch, bits);
+}
+
+/** The text of a network in words: with the length of its prefix, unless that is the whole. */
+export function formatNetwork(family: 4 | 6, words: TIpWords, bits: number): string {
+  const ip = formatIp(family, words);
+  return bits === (family === 4 ? 32 : 128) ? ip : `${ip}/${bits}`;
+}
+
+/** Sets all bits of the address behind the first `bits` to 0. */
+export function maskWords(words: TIpWords, family: 4 | 6, bits: number): void {
+  for (let index = 0; index < (family === 4 ? 1 : 4); index++) {
+    words[index] = (words[index] as number) & maskOf(bits - index * 32);
   }
+}
+
+/** The first `bits` of 32 set; shifts count modulo 32, so the ends are cases of their own. */
+function maskOf(bits: number): number {
+  if (bits <= 0) return 0;
+  return bits >= 32 ? -1 : -1 << (32 - bits);
+}
+
+/** The text of an address in words, in the form of `canonicalIp`. */
+export function formatIp(family: 4 | 6, words: TIpWords): string {
+  if (family === 4) return formatV4(words[0] as number);
+  const isMapped = words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
+  return isMapped ? formatV4(words[3] as number) : formatV6(words);
 }
 
 function formatV4(word: number): string {
