@@ -334,10 +334,10 @@ test('chaos: whatever clients and backends do, answers are right and all is give
   await eventually(() => proxy.engine.pools.openCount === 0, 'the end of backend connections');
   const { entrypoints } = proxy.manager as unknown as {
     entrypoints: {
-      listeners: Map<string, { perClient: Map<string, number>; openCount: number }>;
+      listeners: Map<string, { admission: { open: number }; openCount: number }>;
     };
   };
-  for (const { perClient, openCount } of entrypoints.listeners.values()) {
-    assert.deepEqual([perClient.size, openCount], [0, 0]);
+  for (const { admission, openCount } of entrypoints.listeners.values()) {
+    assert.deepEqual([admission.open, openCount], [0, 0]);
   }
 });

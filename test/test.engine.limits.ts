@@ -220,3 +220,25 @@ for (const secure of [false, true]) {
     await eventually(() => proxy.engine.pools.openCount === 0);
   });
 }
+
+test('stop(): a connection in use gets one more answer, which says that it is the last', async (t) => {
+  const backend = await startBackend(t, async (peer) => {
+    for (;;) peer.write(ok((await peer.readRequest()).head.target));
+  });
+  const proxy = await startProxy(t, [backend]);
+  const [used, opened] = await Promise.all([proxy.dial(), proxy.dial()]);
+  used.write(get('/before'));
+  assert.equal((await used.readResponse()).head.get('connection'), undefined);
+  await eventually(() => clientsOf(proxy, 'http').length === 2);
+
+  const stopped = proxy.manager.stop(5000);
+  for (const client of [used, opened]) {
+    client.write(get('/after'));
+    const { head, body } = await client.readResponse();
+    assert.equal(body.toString(), '/after');
+    assert.equal(head.get('connection'), 'close');
+    assert.equal(await client.closed(), 'end');
+    client.end();
+  }
+  assert.equal(await stopped, true);
+});

@@ -357,7 +357,7 @@ function build(
   const { head } = parse(text, context.method);
   const body = new BodyReader();
   body.begin(head.body, head.contentLength);
-  const full = { minor: 1, method: 'GET', keepAlive: true, ...context };
+  const full = { minor: 1, method: 'GET', keepAlive: true, rateLines: '', ...context };
   const response = buildResponse(head, planWith(), body, full);
   const lines = response.lines.replace(/Date: .*GMT\r\n/, '');
   return { ...response, lines };
@@ -450,7 +450,7 @@ test('buildSwitching() passes the protocol on and nothing that frames a body', (
 test('a response without Date gets one', () => {
   const { head } = parse(withLines('Content-Length: 0'));
   const body = new BodyReader();
-  const context = { minor: 1, method: 'GET', keepAlive: true };
+  const context = { minor: 1, method: 'GET', keepAlive: true, rateLines: '' };
   const { lines } = buildResponse(head, planWith(), body, context);
   assert.match(lines, /\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n$/);
 });
@@ -458,7 +458,7 @@ test('a response without Date gets one', () => {
 test('the changes of a route apply to each response by itself', () => {
   const { head } = parse(withLines('Content-Length: 0', 'Date: d', 'Server: s'));
   const body = new BodyReader();
-  const context = { minor: 1, method: 'GET', keepAlive: true };
+  const context = { minor: 1, method: 'GET', keepAlive: true, rateLines: '' };
   const changed = planWith({ responseHeaders: { remove: ['Server'], set: { Date: 'x' } } });
   const plain = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: d\r\nServer: s\r\n';
   // One head in memory serves routes with different changes.

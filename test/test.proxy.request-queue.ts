@@ -20,6 +20,10 @@ class Waiter implements IQueueWaiter {
   expired(): void {
     this.outcome = 'expired';
   }
+
+  refused(): void {
+    throw new Error('A queue of one process refuses in wait()');
+  }
 }
 
 function setUp(activeMax: number, queuedMax: number, timeoutMs = 10_000) {

@@ -139,7 +139,9 @@ function read(bytes: Buffer, head: ResponseHead, random: Random): ICase {
     }
     const body = new BodyReader();
     body.begin(message.kind, seen.contentLength);
-    response = { ...buildResponse(seen, plan, body, { minor: 1, method, keepAlive: true }) };
+    response = {
+      ...buildResponse(seen, plan, body, { minor: 1, method, keepAlive: true, rateLines: '' }),
+    };
   };
   const ours = readResponses([bytes], [method], onHead);
   const message = ours.messages.at(-1);

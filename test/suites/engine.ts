@@ -6,7 +6,11 @@ import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createServer as createTls } from 'node:tls';
 import type { IEngine } from '../../ts/proxy/http/engine.ts';
-import { type IProxyManagerOptions, ProxyManager } from '../../ts/proxy/proxy-manager.ts';
+import {
+  type IProxyManagerOptions,
+  type IProxyManagerParts,
+  ProxyManager,
+} from '../../ts/proxy/proxy-manager.ts';
 import type { Route } from '../../ts/proxy/route.ts';
 import type { TBackendInput, TRouteInput } from '../../ts_interfaces/index.ts';
 import { dial, dialTls, Peer, PeerClosed } from './peer.ts';
@@ -123,6 +127,7 @@ export interface IProxy {
 export interface IProxyWishes {
   route?: Partial<TRouteInput>;
   web?: IProxyManagerOptions;
+  parts?: IProxyManagerParts;
 }
 
 /**
@@ -134,15 +139,13 @@ export interface IProxyWishes {
 export async function startProxy(
   context: TestContext,
   backends: readonly IBackend[],
-  { route = {}, web = {} }: IProxyWishes = {},
+  { route = {}, web = {}, parts = {} }: IProxyWishes = {},
 ): Promise<IProxy> {
-  const manager = new ProxyManager({
-    entrypoints: {
-      http: { address: '127.0.0.1', port: 0 },
-      https: { address: '127.0.0.1', port: 0, tls: true },
-    },
-    ...web,
-  });
+  const entrypoints = {
+    http: { address: '127.0.0.1', port: 0 },
+    https: { address: '127.0.0.1', port: 0, tls: true },
+  };
+  const manager = new ProxyManager({ entrypoints, ...web }, parts);
   const clients = new Set<Peer>();
   context.after(async () => {
     for (const { socket } of clients) socket.destroy();

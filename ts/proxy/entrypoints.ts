@@ -1,7 +1,9 @@
 import type { IWebOptions } from '../../ts_interfaces/index.ts';
 import { DcError } from '../core/errors.ts';
+import type { ClientConnection } from './http/client-connection.ts';
 import type { IEntrypointPlan } from './http/engine.ts';
 import { type IListenerParts, Listener } from './listener.ts';
+import type { IHandedConnection } from './network-proxy-bridge.ts';
 import type { ITlsPlan } from './tls-terminator.ts';
 import { compileEntrypoint, compileTls } from './web-plan.ts';
 
@@ -10,6 +12,13 @@ export interface IPreparedEntrypoint {
   readonly listener: Listener;
   readonly plan: IEntrypointPlan;
   readonly tls: ITlsPlan | null;
+}
+
+/** What serves connections that the TCP plane hands over; it has no port of its own. */
+interface IHandedListener {
+  readonly listener: Listener;
+  readonly entryId: string;
+  tls: ITlsPlan | null;
 }
 
 /** Counts of connections. */
@@ -24,6 +33,8 @@ export class Entrypoints {
   private readonly parts: IListenerParts;
   private listeners = new Map<string, Listener>();
   private readonly leaving = new Set<Listener>();
+  /** By entry of the TCP plane, for plain connections and for TLS. */
+  private readonly handed = new Map<string, IHandedListener>();
   /** Of listeners that are gone. */
   private readonly past = { total: 0, refused: 0 };
 
@@ -68,7 +79,11 @@ export class Entrypoints {
    * Serves what was prepared, and nothing else. Connections of listeners that
    * go may finish their requests within `drainTimeoutMs`.
    */
-  apply(prepared: ReadonlyMap<string, IPreparedEntrypoint>, drainTimeoutMs: number): void {
+  apply(
+    prepared: ReadonlyMap<string, IPreparedEntrypoint>,
+    web: IWebOptions,
+    drainTimeoutMs: number,
+  ): void {
     const gone = new Set(this.listeners.values());
     this.listeners = new Map();
     for (const [name, { listener, plan, tls }] of prepared) {
@@ -77,6 +92,33 @@ export class Entrypoints {
       this.listeners.set(name, listener);
     }
     for (const listener of gone) void this.retire(listener, drainTimeoutMs);
+    for (const handed of this.handed.values()) openHanded(handed, web);
+  }
+
+  /** Serves a connection of the TCP plane like one of an entrypoint. */
+  handOver(connection: IHandedConnection, web: IWebOptions): void {
+    const { entryId, wire, bytes, client, tls, onClosed } = connection;
+    const key = `${tls === null ? 'plain' : 'tls'} ${entryId}`;
+    let handed = this.handed.get(key);
+    if (handed === undefined) {
+      const address = { host: undefined, port: client.localPort };
+      handed = { listener: new Listener(this.parts, address), entryId, tls };
+      this.handed.set(key, handed);
+      openHanded(handed, web);
+    } else if (handed.tls !== tls) {
+      handed.tls = tls;
+      openHanded(handed, web);
+    }
+    handed.listener.handOver(wire, bytes, client, tls !== null, onClosed);
+  }
+
+  /** An entry of the TCP plane hands nothing over any more. */
+  retireHanded(entryId: string, drainTimeoutMs: number): void {
+    for (const [key, handed] of this.handed) {
+      if (handed.entryId !== entryId) continue;
+      this.handed.delete(key);
+      void this.retire(handed.listener, drainTimeoutMs);
+    }
   }
 
   /** Closes the ports that were bound and are not served. */
@@ -96,8 +138,9 @@ export class Entrypoints {
    * @returns true when all did.
    */
   async close(drainTimeoutMs: number): Promise<boolean> {
-    const listeners = [...this.listeners.values(), ...this.leaving];
+    const listeners = [...this.every()];
     this.listeners.clear();
+    this.handed.clear();
     const drained = await Promise.all(
       listeners.map((listener) => this.retire(listener, drainTimeoutMs)),
     );
@@ -128,9 +171,14 @@ export class Entrypoints {
     return counts;
   }
 
+  /** The connections of all listeners; none is left out while others close. */
+  *connections(): Generator<ClientConnection> {
+    for (const listener of this.every()) yield* listener.connections;
+  }
+
   /** The default certificates may be others than before. */
   showDefaults(): void {
-    for (const listener of this.listeners.values()) listener.showDefault();
+    for (const listener of this.every()) listener.showDefault();
   }
 
   /**
@@ -164,6 +212,7 @@ export class Entrypoints {
   private *every(): Generator<Listener> {
     yield* this.listeners.values();
     yield* this.leaving;
+    for (const { listener } of this.handed.values()) yield listener;
   }
 
   /** @param name only the listener of this entrypoint will do; null: any at the address. */
@@ -196,6 +245,11 @@ export class Entrypoints {
     }
     return inTime;
   }
+}
+
+function openHanded({ listener, entryId, tls }: IHandedListener, web: IWebOptions): void {
+  const options = { port: listener.address.port, tls: tls !== null };
+  listener.open(compileEntrypoint(`tcp:${entryId}`, options, web), tls);
 }
 
 async function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {

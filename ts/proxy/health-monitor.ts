@@ -15,11 +15,16 @@ const ACTIVE_INTERVAL_MS = 10_000;
 const UNHEALTHY_THRESHOLD = 3;
 const HEALTHY_THRESHOLD = 2;
 
+/** How the ids of groups of the TCP plane begin. */
+const tcpPrefix = 'tcp:';
+
 /** Endpoints that share health options: those of a route. */
 export interface IHealthGroup {
   readonly routeId: string;
   readonly endpoints: readonly Endpoint[];
   readonly health: IHealthOptions | undefined;
+  /** How its endpoints are probed. @default the monitor's probe */
+  readonly probe?: IProbe;
 }
 
 /** What the monitor works with. */
@@ -44,6 +49,8 @@ export class HealthMonitor {
   private readonly clock: IClock;
   private readonly random: () => number;
   private readonly schedule: ProbeSchedule;
+  /** Groups of the TCP and UDP plane; those of routes are in the router. */
+  private readonly tcpGroups = new Map<string, IHealthGroup>();
 
   constructor(parts: IHealthMonitorParts) {
     this.bus = parts.bus;
@@ -72,6 +79,7 @@ export class HealthMonitor {
    * one is unwatched.
    */
   watch(group: IHealthGroup): void {
+    this.remember(group);
     for (const endpoint of group.endpoints) {
       endpoint.watchedBy = group;
       this.review(endpoint);
@@ -80,6 +88,7 @@ export class HealthMonitor {
 
   /** Forgets the group's endpoints, but for those that another group has taken over. */
   unwatch(group: IHealthGroup): void {
+    this.forget(group);
     for (const endpoint of group.endpoints) {
       if (endpoint.watchedBy !== group) continue;
       endpoint.watchedBy = null;
@@ -96,7 +105,7 @@ export class HealthMonitor {
     if (endpoint.isDead) return;
     const owner = endpoint.watchedBy ?? group;
     endpoint.failureCount++;
-    if (endpoint.failureCount >= (owner.health?.failuresMax ?? FAILURES_MAX)) {
+    if (endpoint.failureCount >= failuresMaxOf(owner)) {
       this.bury(owner, endpoint, reason, false);
     }
   }
@@ -129,6 +138,26 @@ export class HealthMonitor {
       if (check !== undefined) waitMs = Math.min(waitMs, check.dueAt - now);
     }
     return Math.max(1, Math.ceil(waitMs / 1000));
+  }
+
+  /** The group of a TCP or UDP entry, by its `routeId`; undefined: there is none. */
+  tcpGroup(id: string): IHealthGroup | undefined {
+    return this.tcpGroups.get(id);
+  }
+
+  /** All groups of the TCP plane. */
+  allTcpGroups(): Iterable<IHealthGroup> {
+    return this.tcpGroups.values();
+  }
+
+  /** Makes a group known to `tcpGroup`, if it is one of the TCP plane. */
+  protected remember(group: IHealthGroup): void {
+    if (group.routeId.startsWith(tcpPrefix)) this.tcpGroups.set(group.routeId, group);
+  }
+
+  /** Takes that back, unless another group has taken over the id. */
+  protected forget(group: IHealthGroup): void {
+    if (this.tcpGroups.get(group.routeId) === group) this.tcpGroups.delete(group.routeId);
   }
 
   private bury(group: IHealthGroup, endpoint: Endpoint, reason: string, byHand: boolean): void {
@@ -223,6 +252,11 @@ export class HealthMonitor {
     endpoint.failureCount = Math.max(endpoint.failureCount, check.failures);
     this.bury(group, endpoint, reason, false);
   }
+}
+
+/** Failures in a row that make an endpoint of the group dead. */
+export function failuresMaxOf({ health }: IHealthGroup): number {
+  return health?.failuresMax ?? FAILURES_MAX;
 }
 
 function intervalOf(group: IHealthGroup): number {

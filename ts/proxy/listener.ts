@@ -1,14 +1,26 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { DcError } from '../core/errors.ts';
-import { canonicalIp, clientNetwork } from '../net/ip.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Accepted } from '../net/accepted.ts';
+import type { AddressLists } from '../net/address-list.ts';
+import type { ILimiters } from '../net/limiters.ts';
+import type { IBoundPort, IPortBinder } from '../net/ports.ts';
 import { Wire } from '../net/wire.ts';
+import { Admission } from './admission.ts';
+import type { IClientAddress } from './client-address.ts';
 import { ClientConnection, phase } from './http/client-connection.ts';
 import type { IEngine, IEntrypointPlan } from './http/engine.ts';
+import { takeIn } from './intake.ts';
+import { nextConnectionId } from './live-connection.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 import { type ITlsPlan, TlsTerminator } from './tls-terminator.ts';
 
-const backlog = 4096;
+/**
+ * Milliseconds without a byte after which a connection is closed when its listener leaves. One that
+ * was just opened or used gets its next request soon: that is answered, and the answer says that it
+ * is the last one.
+ */
+const quietMs = 500;
 
 /** What a listener is bound to; another address or port is another listener. */
 export interface IListenerAddress {
@@ -24,12 +36,15 @@ export interface IListenerParts {
   contexts: TlsContexts;
   /** Shared by all listeners, so that a session goes on at any of them. */
   ticketKeys: Buffer;
+  ports: IPortBinder;
+  limiters: ILimiters;
+  lists: AddressLists;
   /** Called for each connection that begins. */
   onActive: () => void;
 }
 
 /**
- * The live socket of an entrypoint, and its connections.
+ * The live port of an entrypoint, and its connections.
  *
  * `listen` binds it; connections that come then wait until `open` says what to
  * do with them, so that nobody sees a configuration that is not in force.
@@ -44,24 +59,31 @@ export class Listener {
   refused = 0;
   readonly connections = new Set<ClientConnection>();
   private readonly parts: IListenerParts;
-  private readonly server: Server;
+  /** null: only handed connections come. */
+  private port: IBoundPort | null = null;
   private plan: IEntrypointPlan | null = null;
   private tls: TlsTerminator | null = null;
-  private waiting: Socket[] = [];
-  private readonly perClient = new Map<string, number>();
+  private admission: Admission | null = null;
   /** Sockets below TLS connections, from their first byte on. */
-  private readonly encrypted = new Set<Socket>();
+  private readonly encrypted = new Map<Socket, IClientAddress>();
+  /** Close the connections whose PROXY header is being read. */
+  private readonly arriving = new Set<() => void>();
+  /** Connections that were admitted and are not gone. */
   private openCount = 0;
-  private closed: Promise<void> | null = null;
+  private isClosing = false;
+  /** Each connection carries one more answer at most. */
+  private isLeaving = false;
+  /** All that came is gone as well. */
+  private isOver = false;
+  private readonly closed: Promise<void>;
+  private resolveClosed: () => void = () => undefined;
 
   constructor(parts: IListenerParts, address: IListenerAddress) {
     this.parts = parts;
     this.address = address;
     this.bound = { address: address.host ?? '::', port: address.port };
-    const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true };
-    this.server = createServer(options, (socket) => {
-      if (this.plan === null) this.waiting.push(socket);
-      else this.accept(socket, this.plan);
+    this.closed = new Promise((resolve) => {
+      this.resolveClosed = resolve;
     });
   }
 
@@ -69,26 +91,12 @@ export class Listener {
    * Binds the port.
    *
    * @param name of the entrypoint, for the error.
-   * @throws DcError `LISTEN_FAILED` that says which and why.
+   * @throws DcError `LISTEN_FAILED` that says which, why and who holds it.
    */
   async listen(name: string): Promise<void> {
-    const { server, address } = this;
-    await new Promise<void>((resolve, reject) => {
-      const onError = (cause: NodeJS.ErrnoException) => {
-        reject(new DcError('LISTEN_FAILED', listenFailure(name, address, cause), { cause }));
-      };
-      server.once('error', onError);
-      server.listen({ host: address.host, port: address.port, backlog }, () => {
-        server.off('error', onError);
-        resolve();
-      });
-    });
-    const bound = server.address();
-    if (bound !== null && typeof bound === 'object') this.bound = bound;
-    server.on('error', (error) => {
-      const { logger } = this.parts.engine;
-      logger.error('listener.failed', `Entrypoint "${this.plan?.name ?? name}" failed`, { error });
-    });
+    const port = await this.parts.ports.bind({ ...this.address, purpose: `entrypoint "${name}"` });
+    this.port = port;
+    this.bound = { address: port.address, port: port.port };
   }
 
   /**
@@ -97,13 +105,19 @@ export class Listener {
    * @param tls null: plain.
    */
   open(plan: IEntrypointPlan, tls: ITlsPlan | null): void {
+    const { limiters, lists } = this.parts;
+    const { plan: before } = this;
     this.plan = plan;
+    // Only another plan for clients counts them anew.
+    if (this.admission === null || before === null || !isSameAdmission(before, plan)) {
+      this.admission = new Admission(`entrypoint:${plan.name}`, plan, limiters, lists);
+    }
     if (tls === null) this.tls = null;
     else if (this.tls === null || !isSameHandshake(this.tls.plan, tls))
       this.tls = this.makeTls(tls);
     else this.tls.plan = tls;
     this.showDefault();
-    for (const socket of this.waiting.splice(0)) this.accept(socket, plan);
+    if (before === null) this.port?.accept((connection) => this.accept(connection));
   }
 
   /** Shows the default certificate of now to clients that name no host or an unknown one. */
@@ -118,11 +132,16 @@ export class Listener {
 
   /** Takes no further connections; ends when the last one that is open has closed. */
   close(): Promise<void> {
-    this.closed ??= new Promise((resolve) => {
-      if (this.server.listening) this.server.close(() => resolve());
-      else resolve();
-    });
+    this.isClosing = true;
+    this.port?.close();
+    this.settle();
     return this.closed;
+  }
+
+  private settle(): void {
+    if (!this.isClosing || this.openCount > 0 || this.arriving.size > 0) return;
+    this.isOver = true;
+    this.resolveClosed();
   }
 
   /** Whether a request, its response or a tunnel is under way on one of its connections. */
@@ -135,33 +154,156 @@ export class Listener {
     return false;
   }
 
-  /** Closes idle connections; busy ones close after their request. */
+  /** Closes idle connections soon; busy ones close after their request. */
   drain(): void {
-    for (const socket of this.waiting.splice(0)) socket.destroy();
-    for (const connection of this.connections) connection.drain();
+    this.isLeaving = true;
+    for (const connection of this.connections) connection.isLeaving = true;
+    // What the kernel has already is read first, else a request would be lost with its connection.
+    // The second turn of the event loop is the first that sees what came during this one.
+    setImmediate(() => setImmediate(() => this.closeIdle(performance.now())));
+  }
+
+  private closeIdle(now: number): void {
+    for (const cancel of [...this.arriving]) cancel();
+    for (const connection of this.connections) {
+      if (now >= connection.lastRead + quietMs) connection.drain();
+    }
   }
 
   /** Closes everything at once. */
   destroy(): void {
-    for (const socket of this.waiting.splice(0)) socket.destroy();
-    for (const socket of this.encrypted) socket.destroy();
+    for (const cancel of [...this.arriving]) cancel();
+    for (const socket of this.encrypted.keys()) socket.destroy();
     for (const connection of this.connections) connection.wire.destroy();
   }
 
-  private accept(socket: Socket, plan: IEntrypointPlan): void {
-    const peerIp = this.admit(socket, plan);
-    if (peerIp === null) return;
-    const { tls } = this;
-    if (tls === null) {
-      const connection = this.connect(plan, peerIp, () => this.leave(peerIp));
-      connection.wire = Wire.accept(socket, connection);
-      this.begin(connection);
+  /** Serves a connection that a port accepted. */
+  accept(connection: Accepted): void {
+    const { plan, admission } = this;
+    this.total++;
+    const { peerIp, peerPort } = connection;
+    if (plan === null || admission === null || peerIp === '') return connection.destroy();
+    if (plan.proxyProtocol !== null) return this.takeIn(connection, plan);
+    const { port: localPort } = this.bound;
+    const client = { clientIp: peerIp, clientPort: peerPort, localIp: '', localPort, peerIp };
+    const decide = (entered: boolean): void => {
+      if (!entered) {
+        this.refused++;
+        connection.reset();
+      } else if (this.isOver) {
+        admission.leave(peerIp);
+        connection.destroy();
+      } else if (this.tls === null) {
+        this.openCount++;
+        const made = this.connect(plan, client, () => this.leave(admission, client));
+        made.wire = connection.toWire(made);
+        this.begin(made);
+      } else {
+        this.openCount++;
+        this.encrypt(connection.toSocket(), this.tls, client, admission);
+      }
+    };
+    const entered = admission.admit(peerIp, decide);
+    if (entered !== null) decide(entered);
+  }
+
+  /**
+   * Serves a connection that somebody else accepted and looked at, like one of its own.
+   *
+   * @param wire paused; it belongs to the listener from now on.
+   * @param bytes that were read already, in a buffer that nobody changes; null: none.
+   * @param secure they are TLS, which is ended here.
+   * @param onClosed called once, when the connection is gone.
+   */
+  handOver(
+    wire: Wire,
+    bytes: Buffer | null,
+    client: IClientAddress,
+    secure: boolean,
+    onClosed: (() => void) | null = null,
+  ): void {
+    this.total++;
+    this.enter(wire, bytes, client, secure, onClosed);
+  }
+
+  private enter(
+    wire: Wire,
+    bytes: Buffer | null,
+    client: IClientAddress,
+    secure: boolean,
+    onClosed: (() => void) | null,
+  ): void {
+    const { plan, admission, tls } = this;
+    if (plan === null || admission === null || this.isOver || (secure && tls === null)) {
+      wire.destroy();
+      onClosed?.();
       return;
     }
-    this.encrypted.add(socket);
+    const decide = (entered: boolean): void => {
+      const isLate = wire.isClosed || this.isOver;
+      if (!entered) this.refused++;
+      else if (isLate) admission.leave(client.clientIp);
+      if (!entered || isLate) {
+        wire.reset();
+        onClosed?.();
+        return;
+      }
+      this.openCount++;
+      if (secure && tls !== null) {
+        const socket = wire.toSocket(bytes);
+        if (onClosed !== null) socket.once('close', onClosed);
+        this.encrypt(socket, tls, client, admission);
+        return;
+      }
+      const made = this.connect(plan, client, () => {
+        this.leave(admission, client);
+        onClosed?.();
+      });
+      made.wire = wire;
+      wire.consumer = made;
+      this.begin(made);
+      wire.resume();
+      if (bytes !== null) made.onBytes(bytes, 0, bytes.length);
+    };
+    const entered = admission.admit(client.clientIp, decide);
+    if (entered !== null) decide(entered);
+  }
+
+  /** Reads the PROXY header first; it is the client who is counted, not the proxy in front of us. */
+  private takeIn(connection: Accepted, plan: IEntrypointPlan): void {
+    const { proxyProtocol } = plan;
+    if (proxyProtocol === null) return;
+    // Known only when it is not over at once.
+    let cancel: (() => void) | null = null;
+    let isOver = false;
+    const { peerIp } = connection;
+    cancel = takeIn(connection, proxyProtocol, (arrival, reason) => {
+      isOver = true;
+      if (arrival === null) {
+        const { logger } = this.parts.engine;
+        this.refused++;
+        const data = { entrypoint: plan.name, peerIp, reason };
+        logger.debug('connection.refused', 'A connection has no valid PROXY header', data);
+      } else {
+        this.enter(arrival.wire, arrival.bytes, arrival.client, this.tls !== null, null);
+      }
+      if (cancel !== null) this.arriving.delete(cancel);
+      this.settle();
+    });
+    if (!isOver) this.arriving.add(cancel);
+  }
+
+  /** Does the TLS handshake; the connection begins when it is done. */
+  private encrypt(
+    socket: Socket,
+    tls: TlsTerminator,
+    client: IClientAddress,
+    admission: Admission,
+  ): void {
+    this.encrypted.set(socket, client);
     socket.once('close', () => {
       this.encrypted.delete(socket);
-      this.leave(peerIp);
+      this.leave(admission, client);
     });
     tls.take(socket);
   }
@@ -172,55 +314,31 @@ export class Listener {
     // What begins by TLS stays so, even if the entrypoint becomes a plain one meanwhile.
     let securePlan = this.plan as IEntrypointPlan;
     const entrypoint = securePlan.name;
-    const onSecure = (socket: TLSSocket) => {
+    const onSecure = (socket: TLSSocket, below: Socket) => {
       if (this.plan?.secure) securePlan = this.plan;
-      const peerIp = plainIp(socket.remoteAddress);
-      if (peerIp === null) return void socket.destroy();
-      const connection = this.connect(securePlan, peerIp, null);
+      const client = this.encrypted.get(below);
+      if (client === undefined) return void socket.destroy();
+      const connection = this.connect(securePlan, client, null);
       connection.wire = Wire.secure(socket, connection);
       this.begin(connection);
     };
     return new TlsTerminator({ contexts, ticketKeys, logger, entrypoint, onSecure }, tls);
   }
 
-  /** Counts the connection in; null, and it is closed, when a limit forbids it. */
-  private admit(socket: Socket, plan: IEntrypointPlan): string | null {
-    const { connectionsMax, connectionsPerClientMax } = plan;
-    const peerIp = plainIp(socket.remoteAddress);
-    if (peerIp === null) {
-      socket.destroy();
-      return null;
-    }
-    this.total++;
-    const key = clientNetwork(peerIp);
-    const same = this.perClient.get(key) ?? 0;
-    const full = connectionsMax !== 0 && this.openCount >= connectionsMax;
-    if (full || (connectionsPerClientMax !== 0 && same >= connectionsPerClientMax)) {
-      this.refused++;
-      socket.destroy();
-      return null;
-    }
-    this.openCount++;
-    this.perClient.set(key, same + 1);
-    return peerIp;
-  }
-
-  private leave(peerIp: string): void {
+  private leave(admission: Admission, { clientIp }: IClientAddress): void {
+    admission.leave(clientIp);
     this.openCount--;
-    const key = clientNetwork(peerIp);
-    const left = (this.perClient.get(key) ?? 1) - 1;
-    if (left <= 0) this.perClient.delete(key);
-    else this.perClient.set(key, left);
+    this.settle();
   }
 
   private connect(
     plan: IEntrypointPlan,
-    peerIp: string,
+    client: IClientAddress,
     onGone: (() => void) | null,
   ): ClientConnection {
     const { engine } = this.parts;
     engine.now = performance.now();
-    return new ClientConnection(engine, plan, ++lastId, peerIp, (connection) => {
+    return new ClientConnection(engine, plan, nextConnectionId(), client, (connection) => {
       this.connections.delete(connection);
       onGone?.();
       const { bus } = engine;
@@ -228,7 +346,7 @@ export class Listener {
       bus.emit('connection.close', {
         id: connection.id,
         entrypoint: plan.name,
-        clientIp: peerIp,
+        clientIp: client.clientIp,
         durationMs: performance.now() - connection.openedAt,
         bytesIn: connection.wire.bytesRead,
         bytesOut: connection.wire.bytesWritten,
@@ -237,6 +355,7 @@ export class Listener {
   }
 
   private begin(connection: ClientConnection): void {
+    connection.isLeaving = this.isLeaving;
     this.connections.add(connection);
     this.parts.onActive();
     const { bus } = this.parts.engine;
@@ -246,30 +365,18 @@ export class Listener {
   }
 }
 
-let lastId = 0;
+/** Whether clients are admitted by the same rules, and counted together. */
+function isSameAdmission(one: IEntrypointPlan, other: IEntrypointPlan): boolean {
+  return (
+    one.name === other.name &&
+    one.connectionsMax === other.connectionsMax &&
+    one.connectionsPerClientMax === other.connectionsPerClientMax &&
+    isDeepStrictEqual(one.connectionRate, other.connectionRate) &&
+    isDeepStrictEqual(one.access, other.access)
+  );
+}
 
 /** Whether a terminator for one plan can go on with the other. */
 function isSameHandshake(one: ITlsPlan, other: ITlsPlan): boolean {
   return one.minVersion === other.minVersion && one.handshakeMs === other.handshakeMs;
-}
-
-/** Address of the peer in its normal form; null: it is gone already. */
-function plainIp(address: string | undefined): string | null {
-  return address === undefined ? null : (canonicalIp(address) ?? null);
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'somebody listens there already',
-  EACCES: 'the process may not bind this port',
-  EADDRNOTAVAIL: 'the machine does not have this address',
-};
-
-function listenFailure(
-  name: string,
-  address: IListenerAddress,
-  cause: NodeJS.ErrnoException,
-): string {
-  const host = address.host?.includes(':') ? `[${address.host}]` : (address.host ?? '*');
-  const reason = reasons[cause.code ?? ''] ?? cause.message;
-  return `Cannot listen on "${host}:${address.port}" for entrypoint "${name}": ${reason}`;
 }

@@ -134,7 +134,8 @@ export class ProbeSchedule {
   private begin(check: HealthCheck): void {
     const { endpoint } = check;
     this.probing++;
-    check.cancel = this.probe.check(endpoint.config, endpoint.watchedBy?.health, (failure) => {
+    const probe = endpoint.watchedBy?.probe ?? this.probe;
+    check.cancel = probe.check(endpoint.config, endpoint.watchedBy?.health, (failure) => {
       check.cancel = null;
       this.probing--;
       this.conclude(check, failure);

@@ -1,8 +1,10 @@
 import { type ClientRequest, request as requestByHttp } from 'node:http';
 import { request as requestByHttps } from 'node:https';
-import { connect, isIP } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Backend, IBackendTls, IHealthOptions } from '../../ts_interfaces/index.ts';
 import type { IClock } from '../core/clock.ts';
+import { buildProxyHeader } from '../net/proxy-protocol.ts';
 
 /** Milliseconds until a probe counts as failed, where the options say nothing. */
 const PROBE_TIMEOUT_MS = 5000;
@@ -58,11 +60,12 @@ const CANCELLED = 'cancelled';
 
 type TFinish = (failure: string | null) => void;
 
+function connectTo({ hostname, port, socketPath }: Backend): Socket {
+  return connect(socketPath === undefined ? { host: hostname, port } : { path: socketPath });
+}
+
 function probeTcp(backend: Backend, finish: TFinish): { destroy(): unknown } {
-  const { hostname, port, socketPath } = backend;
-  const socket = connect(
-    socketPath === undefined ? { host: hostname, port } : { path: socketPath },
-  );
+  const socket = connectTo(backend);
   socket.on('connect', () => finish(null));
   socket.on('error', (error) => finish(reasonOf(error)));
   return socket;
@@ -80,10 +83,15 @@ function probeHttp(backend: Backend, health: IHealthOptions, finish: TFinish): C
       connection: 'close',
     },
   };
+  const secure = tls === undefined ? undefined : tlsOptions(tls, hostname);
+  const isTold = backend.sendProxyProtocol !== undefined;
+  // Node asks only where there is no agent, not even the one that `false` makes.
+  const make = { agent: undefined, createConnection: () => connectAsOurs(backend, secure) };
+  const told = isTold ? make : {};
   const request =
-    tls === undefined
-      ? requestByHttp(options)
-      : requestByHttps({ ...options, ...tlsOptions(tls, hostname) });
+    secure === undefined
+      ? requestByHttp({ ...options, ...told })
+      : requestByHttps({ ...options, ...secure, ...told });
   request.on('response', (response) => {
     const status = response.statusCode ?? 0;
     const [lowest, highest] = health.statusRange ?? STATUS_RANGE;
@@ -94,6 +102,15 @@ function probeHttp(backend: Backend, health: IHealthOptions, finish: TFinish): C
   request.on('error', (error) => finish(reasonOf(error)));
   request.end();
   return request;
+}
+
+/** A connection that begins with a PROXY header, which says that nobody else is behind it. */
+function connectAsOurs(backend: Backend, secure: ConnectionOptions | undefined): Socket {
+  const socket = connectTo(backend);
+  const nobody = { sourceIp: '', sourcePort: 0, destinationIp: '', destinationPort: 0 };
+  const version = backend.sendProxyProtocol === 'v1' ? 1 : 2;
+  socket.write(buildProxyHeader(version, { ...nobody, command: 'local' }));
+  return secure === undefined ? socket : connectTls({ ...secure, socket });
 }
 
 function hostHeaderOf({ hostname, port }: Backend): string {

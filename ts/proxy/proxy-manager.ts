@@ -7,14 +7,22 @@ import { EventBus } from '../core/event-bus.ts';
 import { type ILogger, silentLogger } from '../core/logger.ts';
 import { AccessLog } from '../metrics/access-log.ts';
 import { Tracker } from '../metrics/tracker.ts';
+import { AddressLists } from '../net/address-list.ts';
+import { type ILimiters, LocalLimiters } from '../net/limiters.ts';
+import { type IPortBinder, LocalPorts } from '../net/ports.ts';
 import { AuthProviders } from './access/index.ts';
 import type { ICertificateSource } from './certificate-source.ts';
+import { announcingGuard } from './descriptor-guard.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Entrypoints, type IConnectionCounts, type IPreparedEntrypoint } from './entrypoints.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import type { IEngine, IWebSettings } from './http/engine.ts';
+import { LiveWebConnection } from './http/live-web-connection.ts';
 import { UpstreamPool, UpstreamPools } from './http/upstream-pool.ts';
-import { Router } from './router.ts';
+import type { ILiveConnection } from './live-connection.ts';
+import { NamedLimits } from './named-limits.ts';
+import type { INetworkProxyBridge } from './network-proxy-bridge.ts';
+import { type IRouterParts, Router } from './router.ts';
 import { TlsContexts } from './tls-contexts.ts';
 import { compileSettings, parseWeb } from './web-plan.ts';
 
@@ -45,6 +53,30 @@ export interface IProxyManagerParts {
   clock?: IClock;
   /** Asked after the routes' own certificates. */
   certificates?: ICertificateSource;
+  /** Binds the entrypoints' ports. @default in this process, and nobody else has them */
+  ports?: IPortBinder;
+  /** Where limits live. @default in this process */
+  limiters?: ILimiters;
+  /** Address lists that access rules may name. @default none */
+  lists?: AddressLists;
+  /** Rate limits that routes may name. @default none */
+  limits?: NamedLimits;
+  /** Who decides about the health of backends. @default this process */
+  health?: HealthMonitor;
+  /** Keys of session tickets, 48 bytes; processes with the same go on with each other's. @default random */
+  ticketKeys?: Buffer;
+  /** Makes the queue of a new route. @default one of this process */
+  queueFor?: IRouterParts['queueFor'];
+  /** As in `IRouterParts`. @default false */
+  isChecked?: boolean;
+}
+
+/** Numbers of other processes that serve in place of this one; added to its own. */
+export interface IServedElsewhere {
+  connections: IConnectionCounts & { tunnels: number };
+  accessLog: { written: number; dropped: number };
+  /** Connections to the backends that wait for a request. */
+  idleConnections(endpoint: Endpoint): number;
 }
 
 /** A configuration that is compiled and bound, but not in force. */
@@ -77,6 +109,16 @@ export class ProxyManager {
   readonly tracker: Tracker;
   readonly health: HealthMonitor;
   readonly events: EventBus;
+  /** Address lists that access rules may name; changes hold at once. */
+  readonly lists: AddressLists;
+  /** Rate limits that routes may name; changes hold at once. */
+  readonly limits: NamedLimits;
+  /** Certificates by name, as TLS shows them. */
+  readonly contexts: TlsContexts;
+  /** Keys of session tickets. */
+  readonly ticketKeys: Buffer;
+  /** Numbers of the workers; null: this process serves. */
+  elsewhere: IServedElsewhere | null = null;
   /** Milliseconds that a replaced listener, and `stop()` by default, let open requests finish. */
   drainTimeoutMs: number;
   private readonly engine: IEngine;
@@ -101,25 +143,45 @@ export class ProxyManager {
   /** @throws DcError `CONFIG_INVALID` with every problem. */
   constructor(options: IProxyManagerOptions = {}, parts: IProxyManagerParts = {}) {
     this.hooks = options.hooks ?? null;
-    this.web = parseWeb(webOf(options), Object.keys(this.hooks?.authProviders ?? {}));
     this.drainTimeoutMs = options.drainTimeoutMs ?? drainTimeoutMsDefault;
     this.logger = parts.logger ?? silentLogger;
     this.events = parts.bus ?? new EventBus(this.logger);
     this.clock = parts.clock ?? systemClock;
     this.tracker = new Tracker(this.clock);
+    const limiters = parts.limiters ?? new LocalLimiters();
+    this.lists = parts.lists ?? new AddressLists();
+    this.limits = parts.limits ?? new NamedLimits(limiters);
+    this.web = parseWeb(webOf(options), {
+      authProviders: Object.keys(this.hooks?.authProviders ?? {}),
+      accessLists: this.lists.names(),
+      limits: this.limits.names(),
+    });
     const { events: bus, logger, clock, tracker, hooks, web } = this;
     const forward = web.authProviders;
     this.providers = new AuthProviders({ clock, logger, forward, functions: hooks?.authProviders });
-    this.health = new HealthMonitor({ bus, logger, clock });
+    this.health = parts.health ?? new HealthMonitor({ bus, logger, clock });
+    this.ticketKeys = parts.ticketKeys ?? randomBytes(ticketKeyBytes);
     const pools = new UpstreamPools();
-    const { providers, health } = this;
+    const { providers, health, lists, limits } = this;
     const onCertificates = () => this.refreshDefaults();
-    this.router = new Router({ tracker, health, bus, clock, logger, providers, onCertificates });
+    this.router = new Router({
+      tracker,
+      health,
+      bus,
+      clock,
+      logger,
+      providers,
+      limiters,
+      lists,
+      limits,
+      onCertificates,
+      queueFor: parts.queueFor,
+      isChecked: parts.isChecked,
+    });
     const own = parts.certificates === undefined ? [] : [parts.certificates];
     this.engine = {
       now: performance.now(),
       settings: compileSettings(web, hooks, null),
-      draining: false,
       routes: this.router.table,
       tracker,
       pools,
@@ -129,10 +191,15 @@ export class ProxyManager {
       accessLog: null,
       tunnels: 0,
     };
+    this.contexts = new TlsContexts([this.router, ...own]);
+    const { contexts } = this;
     this.entrypoints = new Entrypoints({
       engine: this.engine,
-      contexts: new TlsContexts([this.router, ...own]),
-      ticketKeys: randomBytes(ticketKeyBytes),
+      contexts,
+      ticketKeys: this.ticketKeys,
+      ports: parts.ports ?? new LocalPorts({ guard: announcingGuard(bus, logger) }),
+      limiters,
+      lists,
       onActive: () => this.watch(),
     });
   }
@@ -237,7 +304,7 @@ export class ProxyManager {
       this.leavingLogs = this.leavingLogs.then(() => old?.close());
     }
     this.current = prepared.web;
-    this.entrypoints.apply(prepared.entrypoints, this.drainTimeoutMs);
+    this.entrypoints.apply(prepared.entrypoints, prepared.web, this.drainTimeoutMs);
   }
 
   /** Closes what was prepared and is not applied. */
@@ -267,7 +334,6 @@ export class ProxyManager {
     this.running = false;
     for (const leave of this.unfollow) leave();
     const { engine } = this;
-    engine.draining = true;
     const drained = await this.entrypoints.close(drainTimeoutMs);
     this.health.stop();
     this.tracker.stop();
@@ -279,10 +345,24 @@ export class ProxyManager {
     await this.leavingLogs;
     await engine.accessLog?.close();
     engine.accessLog = null;
-    engine.draining = false;
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
     return drained;
+  }
+
+  /** Takes connections over from the TCP plane; it closes them while the proxy does not run. */
+  get bridge(): INetworkProxyBridge {
+    return {
+      handOver: (connection) => {
+        if (this.running && this.current !== null) {
+          this.entrypoints.handOver(connection, this.current);
+          return;
+        }
+        connection.wire.reset();
+        connection.onClosed();
+      },
+      retire: (entryId, drainTimeoutMs) => this.entrypoints.retireHanded(entryId, drainTimeoutMs),
+    };
   }
 
   /** Where the entrypoints listen. */
@@ -292,16 +372,27 @@ export class ProxyManager {
 
   /** Connections of clients, now and since the start. */
   connectionStats(): IConnectionCounts & { tunnels: number } {
-    return { ...this.entrypoints.counts(), tunnels: this.engine.tunnels };
+    const own = { ...this.entrypoints.counts(), tunnels: this.engine.tunnels };
+    return this.elsewhere === null ? own : { ...this.elsewhere.connections };
+  }
+
+  /** The connections of clients that this process serves; those in a TLS handshake are none yet. */
+  *connections(): Generator<ILiveConnection> {
+    for (const connection of this.entrypoints.connections()) {
+      yield new LiveWebConnection(connection);
+    }
   }
 
   /** Connections to an endpoint that wait for a request. */
-  idleConnections({ pool }: Endpoint): number {
+  idleConnections(endpoint: Endpoint): number {
+    const { pool } = endpoint;
+    if (this.elsewhere !== null) return this.elsewhere.idleConnections(endpoint);
     return pool instanceof UpstreamPool ? pool.idleCount : 0;
   }
 
   /** Lines of the access log that were written and dropped. */
   accessLogStats(): { written: number; dropped: number } {
+    if (this.elsewhere !== null) return { ...this.elsewhere.accessLog };
     const { accessLog } = this.engine;
     return { written: accessLog?.written ?? 0, dropped: accessLog?.dropped ?? 0 };
   }
@@ -339,6 +430,7 @@ export class ProxyManager {
     queueMicrotask(() => {
       this.showsDefaults = false;
       this.entrypoints.showDefaults();
+      this.contexts.changed();
     });
   }
 

@@ -11,6 +11,11 @@ export interface IQueueWaiter {
   admitted(): void;
   /** It waited for too long and is out of the queue; it has no place. Called from a timer. */
   expired(): void;
+  /**
+   * The line turned out to be full, and it is out of it; it has no place. Only where several
+   * processes share a queue; there `wait()` returns true before that is known.
+   */
+  refused(): void;
 }
 
 /** A link of the list of those that wait. */
@@ -18,6 +23,8 @@ export class QueueEntry {
   public readonly waiter: IQueueWaiter;
   /** Monotonic milliseconds. */
   public readonly since: number;
+  /** Names it to whoever is asked for places; 0: nobody is asked. */
+  public ticket = 0;
   public previous: QueueEntry | null = null;
   public next: QueueEntry | null = null;
 
@@ -44,9 +51,9 @@ class WaitingLine {
 export class RequestQueue {
   /** Requests that have a place now. */
   public active = 0;
-  private activeMax: number;
+  protected activeMax: number;
   private queuedMax: number;
-  private timeoutMs: number;
+  protected timeoutMs: number;
   private readonly clock: IClock;
   private line: WaitingLine | null = null;
 
@@ -99,7 +106,7 @@ export class RequestQueue {
     const line = this.line;
     const entry = waiter.queueEntry;
     if (line === null || entry === null) return;
-    unlink(line, entry);
+    this.unlink(line, entry);
     this.releaseIfEmpty(line);
   }
 
@@ -133,7 +140,7 @@ export class RequestQueue {
     try {
       while (line.head !== null && this.active < this.activeMax) {
         const { waiter } = line.head;
-        unlink(line, line.head);
+        this.unlink(line, line.head);
         this.active++;
         waiter.admitted();
       }
@@ -155,7 +162,7 @@ export class RequestQueue {
     try {
       while (line.head !== null && line.head.since <= since) {
         const { waiter } = line.head;
-        unlink(line, line.head);
+        this.unlink(line, line.head);
         waiter.expired();
       }
     } finally {
@@ -169,13 +176,19 @@ export class RequestQueue {
     line.timer?.cancel();
     this.line = null;
   }
-}
 
-function unlink(line: WaitingLine, entry: QueueEntry): void {
-  if (entry.previous === null) line.head = entry.next;
-  else entry.previous.next = entry.next;
-  if (entry.next === null) line.tail = entry.previous;
-  else entry.next.previous = entry.previous;
-  line.count--;
-  entry.waiter.queueEntry = null;
+  /** Somebody has left the line, by whatever way. For those who share the queue with others. */
+  protected left(_entry: QueueEntry): void {
+    // One process alone need not tell anybody.
+  }
+
+  private unlink(line: WaitingLine, entry: QueueEntry): void {
+    if (entry.previous === null) line.head = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === null) line.tail = entry.previous;
+    else entry.next.previous = entry.previous;
+    line.count--;
+    entry.waiter.queueEntry = null;
+    this.left(entry);
+  }
 }

@@ -4,7 +4,12 @@ import type {
   IRedirect,
   RouteConfig,
 } from '../../ts_interfaces/index.ts';
+import { DcError } from '../core/errors.ts';
+import { AccessRules } from '../net/access-rules.ts';
+import { AddressLists } from '../net/address-list.ts';
 import { compileChanges, type ICompiledChanges } from './http/field-lines.ts';
+import { resolveDots } from './http/target.ts';
+import type { IRouteGuard } from './route-guard.ts';
 
 /** Every limit, with its value. */
 export type TLimits = Readonly<Required<IHttpLimits>>;
@@ -27,6 +32,8 @@ export interface IStickyPlan {
  * one. What is absent is `null`, which costs the request one comparison.
  */
 export interface IRoutePlan {
+  /** Who may come by address; a route with rate limits has a guard of its own. */
+  readonly guard: IRouteGuard | null;
   readonly redirect: Required<IRedirect> | null;
   readonly autoHttps: boolean;
   readonly requestChanges: ICompiledChanges | null;
@@ -51,6 +58,7 @@ const defaultKeepAliveMax = 256;
 /** What `compilePlan` reads of a route, in the order of its key. */
 function planSource(config: RouteConfig): unknown[] {
   return [
+    config.access,
     config.redirect,
     config.autoHttps,
     config.headers,
@@ -72,18 +80,25 @@ function planSource(config: RouteConfig): unknown[] {
 /** Hands out one plan for all routes that do the same. */
 export class PlanCache {
   private readonly plans = new Map<string, WeakRef<IRoutePlan>>();
+  private readonly lists: AddressLists;
   private sweepAt = 1024;
+
+  /** @param lists what access rules may name. @default none */
+  constructor(lists = new AddressLists()) {
+    this.lists = lists;
+  }
 
   /**
    * The plan of a route.
    *
-   * @throws DcError `ROUTE_INVALID` for header changes that cannot be made.
+   * @throws DcError `ROUTE_INVALID` for header changes that cannot be made, and for access rules
+   * that are none.
    */
   planOf(config: RouteConfig): IRoutePlan {
     const key = JSON.stringify(planSource(config));
     const known = this.plans.get(key)?.deref();
     if (known !== undefined) return known;
-    const plan = compilePlan(config);
+    const plan = compilePlan(config, this.lists);
     if (this.plans.size >= this.sweepAt) this.sweep();
     this.plans.set(key, new WeakRef(plan));
     return plan;
@@ -95,19 +110,21 @@ export class PlanCache {
   }
 }
 
-function compilePlan(config: RouteConfig): IRoutePlan {
+function compilePlan(config: RouteConfig, lists: AddressLists): IRoutePlan {
   const changes = config.requestHeaders ?? {};
   const requestChanges = compileChanges({
     ...changes,
     set: { ...config.headers, ...changes.set },
   });
   return Object.freeze({
+    guard: guardOf(config, lists),
     redirect: config.redirect ? { status: 308, ...config.redirect } : null,
     autoHttps: config.autoHttps,
     requestChanges,
     responseChanges: config.responseHeaders ? compileChanges(config.responseHeaders) : null,
     upstreamHost: upstreamHostOf(config, requestChanges),
-    stripPrefix: withoutTrailingSlash(config.stripPrefix),
+    // Requests have their paths in normal form.
+    stripPrefix: withoutTrailingSlash(config.stripPrefix && normalPath(config.stripPrefix)),
     addPrefix: withoutTrailingSlash(config.addPrefix),
     forwarded: config.forwarded ?? false,
     allowConnect: config.allowConnect ?? false,
@@ -117,6 +134,25 @@ function compilePlan(config: RouteConfig): IRoutePlan {
     limits: config.limits ?? null,
     timeouts: config.timeouts ?? null,
   } satisfies IRoutePlan);
+}
+
+function guardOf({ access, id }: RouteConfig, lists: AddressLists): IRouteGuard | null {
+  if (access === undefined) return null;
+  try {
+    return Object.freeze({ rules: new AccessRules(access, lists), rates: null });
+  } catch (cause) {
+    if (!(cause instanceof DcError)) throw cause;
+    const problems = cause.problems.map((problem) => {
+      return { ...problem, path: `access.${problem.path}` };
+    });
+    const message = `Cannot use the access rules of route "${id}"`;
+    throw new DcError('ROUTE_INVALID', message, { cause, problems });
+  }
+}
+
+/** A configured path as requests have it: escapes of plain characters decoded, dots resolved. */
+export function normalPath(path: string): string {
+  return resolveDots(path) ?? path;
 }
 
 function upstreamHostOf(config: RouteConfig, changes: ICompiledChanges | null): string | null {

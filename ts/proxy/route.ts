@@ -11,8 +11,9 @@ import type { IHealthGroup } from './health-monitor.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import type { RequestQueue } from './request-queue.ts';
 import type { RetryBudget } from './retry-budget.ts';
+import type { IRouteGuard } from './route-guard.ts';
 import type { IRouteMatch } from './route-match.ts';
-import type { IRoutePlan } from './route-plan.ts';
+import { type IRoutePlan, normalPath } from './route-plan.ts';
 
 /** What a route is made of; `Router` puts it together. */
 export interface IRouteParts {
@@ -20,6 +21,7 @@ export interface IRouteParts {
   plan: IRoutePlan;
   endpoints: readonly Endpoint[];
   balancer: LoadBalancer;
+  guard: IRouteGuard | null;
   access: IAccess | null;
   counter: TrafficCounter;
   queue: RequestQueue;
@@ -37,6 +39,9 @@ export class Route implements IHealthGroup, IRouteMatch {
   readonly plan: IRoutePlan;
   readonly endpoints: readonly Endpoint[];
   readonly balancer: LoadBalancer;
+  /** Address rules and rate limits; null: it has neither. */
+  readonly guard: IRouteGuard | null;
+  /** Who is asked for credentials; null: nobody. */
   readonly access: IAccess | null;
   readonly counter: TrafficCounter;
   readonly queue: RequestQueue;
@@ -48,6 +53,7 @@ export class Route implements IHealthGroup, IRouteMatch {
     this.plan = parts.plan;
     this.endpoints = parts.endpoints;
     this.balancer = parts.balancer;
+    this.guard = parts.guard;
     this.access = parts.access;
     this.counter = parts.counter;
     this.queue = parts.queue;
@@ -68,9 +74,11 @@ export class Route implements IHealthGroup, IRouteMatch {
     return this.config.vHost;
   }
 
-  /** Path conditions; a string is a prefix. */
+  /** Path conditions, in the normal form that requests have; a string is a prefix. */
   get paths(): readonly (string | IPathMatch)[] | undefined {
-    return this.config.paths;
+    return this.config.paths?.map((path) =>
+      typeof path === 'string' ? normalPath(path) : { ...path, path: normalPath(path.path) },
+    );
   }
 
   /** Method conditions. */

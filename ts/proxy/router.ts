@@ -7,16 +7,21 @@ import { DcError } from '../core/errors.ts';
 import type { EventBus } from '../core/event-bus.ts';
 import type { ILogger } from '../core/logger.ts';
 import type { Tracker } from '../metrics/tracker.ts';
+import type { AddressLists } from '../net/address-list.ts';
 import { inspectCertificate } from '../net/certificate.ts';
+import type { ILimiters } from '../net/limiters.ts';
 import { type AuthProviders, compileAccess } from './access/index.ts';
 import type { ICertificateMaterial, ICertificateSource } from './certificate-source.ts';
 import { Endpoint } from './endpoint.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { addressKey } from './http/upstream-pool.ts';
 import { loadBalancerFor } from './load-balancer.ts';
+import type { NamedLimits } from './named-limits.ts';
+import { RateLimits } from './rate-limits.ts';
 import { RequestQueue } from './request-queue.ts';
 import { Route } from './route.ts';
-import { PlanCache } from './route-plan.ts';
+import type { IRouteGuard } from './route-guard.ts';
+import { type IRoutePlan, PlanCache } from './route-plan.ts';
 import { RouteTable } from './route-table.ts';
 import { StandIns, type TRouteConditions } from './stand-ins.ts';
 
@@ -30,8 +35,21 @@ export interface IRouterParts {
   clock: IClock;
   logger: ILogger;
   providers: AuthProviders;
+  /** Where the routes' own rate limits live. */
+  limiters: ILimiters;
+  /** Address lists that access rules may name. */
+  lists: AddressLists;
+  /** Rate limits that routes may name. */
+  limits: NamedLimits;
   /** Called when a certificate that a route brings along has come or gone. */
   onCertificates: () => void;
+  /** Makes the queue of a new route. @default one of this process */
+  queueFor?: (config: RouteConfig, timeoutMs: number) => RequestQueue;
+  /**
+   * Another process has checked the certificates of routes and backends already, at a time when
+   * they were valid. @default false
+   */
+  isChecked?: boolean;
 }
 
 /**
@@ -47,7 +65,7 @@ export class Router implements ICertificateSource {
   providers: AuthProviders;
   private readonly parts: IRouterParts;
   private readonly byId = new Map<string, Route>();
-  private readonly plans = new PlanCache();
+  private readonly plans: PlanCache;
   /** Routes that bring a certificate along, by vHost; the last one's is shown. */
   private readonly certified = new Map<string, Route[]>();
   /** What certificates were warned of when they were looked at. */
@@ -56,6 +74,7 @@ export class Router implements ICertificateSource {
 
   constructor(parts: IRouterParts) {
     this.parts = parts;
+    this.plans = new PlanCache(parts.lists);
     this.providers = parts.providers;
   }
 
@@ -116,18 +135,20 @@ export class Router implements ICertificateSource {
   prepareRoute(config: RouteConfig, providers = this.providers): Route {
     const { tracker, clock } = this.parts;
     const before = this.byId.get(config.id);
-    if (config.ssl !== undefined) this.inspect(config.ssl, config.vHost);
-    for (const [index, backend] of config.backends.entries()) checkBackendTls(backend, index);
+    if (this.parts.isChecked !== true) this.check(config);
     const timeoutMs = config.queueTimeoutMs ?? queueTimeoutMsDefault;
+    const plan = this.plans.planOf(config);
     return new Route({
       config,
-      plan: this.plans.planOf(config),
+      plan,
       endpoints: config.backends.map((backend) => endpointFor(backend, before)),
       balancer: loadBalancerFor(config.strategy),
+      guard: this.guardOf(config, plan),
       access: compileAccess(config, providers),
-      counter: before?.counter ?? tracker.route(),
+      counter: before?.counter ?? tracker.route(config.id),
       queue:
         before?.queue ??
+        this.parts.queueFor?.(config, timeoutMs) ??
         new RequestQueue(config.reqActiveLength, config.reqQueueLength, timeoutMs, clock),
     });
   }
@@ -141,6 +162,7 @@ export class Router implements ICertificateSource {
       (route.endpoints[index] as Endpoint).config = backend;
       (route.endpoints[index] as Endpoint).weight = backend.weight ?? 1;
     }
+    route.guard?.rates?.begin(this.parts.limiters);
     this.standIns.giveWayTo(route);
     if (before !== undefined) this.table.remove(before);
     this.byId.set(route.id, route);
@@ -179,9 +201,25 @@ export class Router implements ICertificateSource {
     this.standIns.set(routes);
   }
 
+  /** What is answered 503 in place of routes that cannot be used. */
+  blocked(): TRouteConditions[] {
+    return this.standIns.conditions();
+  }
+
   /** The certificate that a route brings along for its vHost. */
   find(domain: string): ICertificateMaterial | undefined {
     return this.certified.get(domain)?.at(-1)?.config.ssl;
+  }
+
+  private guardOf({ id, rateLimits = [] }: RouteConfig, plan: IRoutePlan): IRouteGuard | null {
+    if (rateLimits.length === 0) return plan.guard;
+    const rates = new RateLimits(id, rateLimits, this.parts.limits);
+    return { rules: plan.guard?.rules ?? null, rates };
+  }
+
+  private check({ ssl, vHost, backends }: RouteConfig): void {
+    if (ssl !== undefined) this.inspect(ssl, vHost);
+    for (const [index, backend] of backends.entries()) checkBackendTls(backend, index);
   }
 
   private inspect(ssl: ICertificateMaterial, vHost: string): void {

@@ -42,6 +42,14 @@ export class StandIns {
     }
   }
 
+  /** The routes that they stand in for. */
+  conditions(): TRouteConditions[] {
+    return [...this.byId.values()].map(({ config }) => {
+      const { id, vHost, paths, methods, matchHeaders, priority } = config;
+      return { id, vHost, paths, methods, matchHeaders, priority };
+    });
+  }
+
   private remove(id: string): void {
     const route = this.byId.get(id);
     if (route === undefined) return;

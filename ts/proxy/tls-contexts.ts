@@ -16,10 +16,22 @@ export class TlsContexts {
   private readonly sources: readonly ICertificateSource[];
   /** By the domain that was found, the one used last at the end. */
   private readonly contexts = new Map<string, ITlsContext>();
+  private readonly followers = new Set<() => void>();
 
   /** @param sources the first one that has a certificate of a domain wins. */
   constructor(sources: readonly ICertificateSource[]) {
     this.sources = sources;
+  }
+
+  /** Calls the listener when certificates may be others than before; returns a function that leaves. */
+  follow(listener: () => void): () => void {
+    this.followers.add(listener);
+    return () => this.followers.delete(listener);
+  }
+
+  /** Tells those who follow that certificates came or went. */
+  changed(): void {
+    for (const follower of this.followers) follower();
   }
 
   /**

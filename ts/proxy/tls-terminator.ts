@@ -25,8 +25,10 @@ export interface ITlsTerminatorParts {
   logger: ILogger;
   /** Name of the entrypoint, for the log. */
   entrypoint: string;
-  /** Gets each connection whose handshake is done. */
-  onSecure: (socket: TLSSocket) => void;
+  /** Protocols that are offered by ALPN. @default only HTTP/1.1 */
+  alpn?: readonly string[];
+  /** Gets each connection whose handshake is done, and the socket below it that `take` was given. */
+  onSecure: (socket: TLSSocket, below: Socket) => void;
 }
 
 /** Ends the TLS of sockets that somebody else accepted. */
@@ -41,14 +43,18 @@ export class TlsTerminator {
   constructor(parts: ITlsTerminatorParts, plan: ITlsPlan) {
     this.parts = parts;
     this.plan = plan;
+    const { alpn = ['http/1.1'] } = parts;
     this.server = createServer({
       SNICallback: (name, done) => this.choose(name, done),
-      ALPNProtocols: ['http/1.1'],
+      ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
       minVersion: plan.minVersion,
       handshakeTimeout: plan.handshakeMs || timerMsMax,
       ticketKeys: parts.ticketKeys,
     });
-    this.server.on('secureConnection', parts.onSecure);
+    this.server.on('secureConnection', (socket) => {
+      // Node keeps the socket below a TLS socket, and shows it to nobody.
+      parts.onSecure(socket, (socket as unknown as { _parent: Socket })._parent);
+    });
     this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       // Node leaves the socket open when the time is over.
       socket.destroy();
@@ -58,7 +64,10 @@ export class TlsTerminator {
     });
   }
 
-  /** Does the handshake on a connected socket; the socket belongs to the terminator from now on. */
+  /**
+   * Does the handshake on a connected socket, which belongs to the terminator from now on. What
+   * the socket has read already (`socket.unshift`) comes first.
+   */
   take(socket: Socket): void {
     this.server.emit('connection', socket);
   }

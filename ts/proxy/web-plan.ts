@@ -1,23 +1,36 @@
-import type { IEntrypointOptions, IHooks, IWebOptions } from '../../ts_interfaces/index.ts';
+import type {
+  IBandwidth,
+  IEntrypointOptions,
+  IHooks,
+  IProxyProtocol,
+  IWebOptions,
+} from '../../ts_interfaces/index.ts';
 import { defaultDomainsOf } from '../config/default-domains.ts';
 import { httpLimits, httpTimeouts } from '../config/defaults.ts';
-import { parseOptions } from '../config/parse-options.ts';
+import { type IParseSettings, parseOptions } from '../config/parse-options.ts';
 import { DcError } from '../core/errors.ts';
 import { CidrSet } from '../net/cidr.ts';
+import type { IBandwidthPlan } from './http/connection-pace.ts';
 import type { IEntrypointPlan, IWebSettings } from './http/engine.ts';
+import type { IProxyInPlan } from './intake.ts';
 import type { ITlsPlan } from './tls-terminator.ts';
+
+const proxyHeaderMsDefault = 5000;
 
 /**
  * Checks the web plane's options where no configuration file did.
  *
- * @param authProviders names of those that are functions.
+ * @param elsewhere names of auth providers that are functions, of address lists, and of rate limits.
  * @returns a frozen copy, with routes as `parseRoute` makes them.
  * @throws DcError `CONFIG_INVALID` with every problem, by its path.
  */
-export function parseWeb(web: IWebOptions, authProviders: readonly string[]): IWebOptions {
+export function parseWeb(
+  web: IWebOptions,
+  elsewhere: Pick<IParseSettings, 'authProviders' | 'accessLists' | 'limits'>,
+): IWebOptions {
   // Certificates may come from elsewhere.
   const certificates = defaultDomainsOf(web);
-  return parseOptions({ web }, { authProviders, certificates }).options.web ?? {};
+  return parseOptions({ web }, { ...elsewhere, certificates }).options.web ?? {};
 }
 
 /**
@@ -65,9 +78,26 @@ export function compileEntrypoint(
     secure: options.tls !== undefined && options.tls !== false,
     limits: Object.freeze({ ...httpLimits, ...web.limits, ...options.limits }),
     timeouts: Object.freeze({ ...httpTimeouts, ...web.timeouts, ...options.timeouts }),
+    bandwidth: bandwidthOf(options.bandwidth),
     connectionsMax: options.connectionsMax ?? 0,
     connectionsPerClientMax: options.connectionsPerClientMax ?? 0,
+    connectionRate: options.connectionRate,
+    access: options.access,
+    proxyProtocol: compileProxyIn(options.proxyProtocol),
   });
+}
+
+/** Compiles whose PROXY headers are believed; null: none is read. @throws DcError `CONFIG_INVALID` */
+export function compileProxyIn(options: IProxyProtocol | undefined): IProxyInPlan | null {
+  if (options === undefined) return null;
+  const { mode = 'required', from, timeoutMs = proxyHeaderMsDefault } = options;
+  return Object.freeze({ mode, trusted: new CidrSet(from), timeoutMs });
+}
+
+function bandwidthOf(bandwidth: IBandwidth | undefined): IBandwidthPlan | null {
+  const { inBytesPerSecond = 0, outBytesPerSecond = 0 } = bandwidth ?? {};
+  const isLimited = inBytesPerSecond !== 0 || outBytesPerSecond !== 0;
+  return isLimited ? Object.freeze({ inBytesPerSecond, outBytesPerSecond }) : null;
 }
 
 /** Compiles the TLS of an entrypoint; null: it is plain. */

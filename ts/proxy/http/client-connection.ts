@@ -1,9 +1,11 @@
-import type { TLSSocket } from 'node:tls';
 import type { IWireConsumer, Wire } from '../../net/wire.ts';
+import type { IClientAddress } from '../client-address.ts';
 import type { Route } from '../route.ts';
 import { BodyReader } from './body-reader.ts';
+import { ConnectionPace } from './connection-pace.ts';
 import type { IEngine, IEntrypointPlan } from './engine.ts';
 import { Exchange } from './exchange.ts';
+import type { ExchangeState } from './exchange-state.ts';
 import { INCOMPLETE, MALFORMED } from './field-table.ts';
 import { directForwarding, type IForwarding, trustedForwarding } from './forwarding.ts';
 import { KnownRequest } from './known-request.ts';
@@ -54,6 +56,8 @@ export class ClientConnection implements IWireConsumer {
   wire!: Wire;
   readonly engine: IEngine;
   readonly id: number;
+  readonly client: IClientAddress;
+  /** Address of the client; with the PROXY protocol it is not the socket's. */
   readonly peerIp: string;
   readonly isTrusted: boolean;
   readonly openedAt: number;
@@ -67,6 +71,12 @@ export class ClientConnection implements IWireConsumer {
   deadline: number;
   /** The client has sent FIN. */
   ended = false;
+  /** The next answer is the last one, and says so. */
+  isLeaving = false;
+  /** Holds it at its bandwidth; null: it goes as fast as it can. */
+  readonly pace: ConnectionPace | null;
+  /** Monotonic milliseconds of the last bytes from the client. */
+  lastRead: number;
   /** The backend takes no more of the request's body at the moment. */
   isBodyBlocked = false;
   private exchange: Exchange | null = null;
@@ -90,21 +100,27 @@ export class ClientConnection implements IWireConsumer {
     engine: IEngine,
     plan: IEntrypointPlan,
     id: number,
-    peerIp: string,
+    client: IClientAddress,
     onGone: (connection: ClientConnection) => void,
   ) {
     this.engine = engine;
     this.plan = plan;
     this.id = id;
-    this.peerIp = peerIp;
+    this.client = client;
+    this.peerIp = client.clientIp;
     this.onGone = onGone;
-    this.isTrusted = engine.settings.trusted?.contains(peerIp) ?? false;
+    this.isTrusted = engine.settings.trusted?.contains(this.peerIp) ?? false;
+    this.pace = plan.bandwidth === null ? null : new ConnectionPace(plan.bandwidth);
     this.openedAt = engine.now;
+    this.lastRead = engine.now;
     this.deadline = this.after(plan.timeouts.headMs);
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
-    this.engine.now = performance.now();
+    const { engine, pace } = this;
+    engine.now = performance.now();
+    this.lastRead = engine.now;
+    if (pace !== null && !pace.took(end - start, engine.now)) this.wire.pause();
     if (this.phase === phase.tunnel) {
       this.tunnel?.onClientBytes(bytes, start, end);
       return;
@@ -156,13 +172,43 @@ export class ClientConnection implements IWireConsumer {
     const { wire, stash } = this;
     if (this.phase === phase.exchange) {
       if (this.isBodyBlocked || (stash !== null && stash.length >= stashBytesMax)) wire.pause();
-      else wire.resume();
+      else this.readOn();
       if (this.ended) this.exchange?.onClientEnd();
     } else if (this.phase <= phase.head) {
       if (this.waitsForDrain) wire.pause();
       else if (this.ended) this.close();
-      else wire.resume();
+      else this.readOn();
     }
+  }
+
+  /** Reads on, as soon as the bandwidth allows it. */
+  readOn(): void {
+    if (this.pace?.holdsIn !== true) this.wire.resume();
+  }
+
+  /**
+   * Notes that a response, or a tunnel's bytes, were written to the client.
+   *
+   * @param flowing the client's socket takes more.
+   * @returns false: the backend is to be read on after `onClientDrain` only.
+   */
+  wrote(flowing: boolean): boolean {
+    const { pace } = this;
+    return pace === null ? flowing : pace.wrote(flowing, this.wire.bytesWritten, this.engine.now);
+  }
+
+  /** Goes on where the bandwidth made a pause. */
+  private goOnPaced(pace: ConnectionPace, now: number): void {
+    if (pace.releaseOut(now)) this.tellDrain();
+    if (!pace.releaseIn(now)) return;
+    if (this.phase <= phase.exchange) this.settle();
+    else if (this.phase === phase.tunnel) this.tunnel?.readOn();
+    else if (this.lingered <= lingerBytesMax) this.wire.resume();
+  }
+
+  private tellDrain(): void {
+    this.exchange?.onClientDrain();
+    this.tunnel?.onClientDrain();
   }
 
   /** Returns the position behind the head, or -1 when the rest is kept or was refused. */
@@ -243,9 +289,20 @@ export class ClientConnection implements IWireConsumer {
     return trustedForwarding(requestHead, this.peerIp, this.protocol, trusted);
   }
 
+  /** The request under way, or the one that became a tunnel; null: there is none. */
+  get current(): ExchangeState | null {
+    return this.exchange ?? this.tunnel?.exchange ?? null;
+  }
+
+  /** Monotonic milliseconds when something last moved, either way. */
+  get lastMoved(): number {
+    const { lastRead, exchange, tunnel } = this;
+    return Math.max(lastRead, exchange?.lastActivity ?? tunnel?.lastActivity ?? 0);
+  }
+
   /** Protocol of this connection. */
   get protocol(): 'http' | 'https' {
-    return this.plan.secure ? 'https' : 'http';
+    return this.wire.secure ? 'https' : 'http';
   }
 
   /** Monotonic time in `ms`; never for 0. */
@@ -278,7 +335,7 @@ export class ClientConnection implements IWireConsumer {
     if (this.phase >= phase.closing) return;
     this.exchange = null;
     this.isBodyBlocked = false;
-    if (!keepAlive || !bodyComplete || this.engine.draining) {
+    if (!keepAlive || !bodyComplete) {
       this.close();
       return;
     }
@@ -306,9 +363,11 @@ export class ClientConnection implements IWireConsumer {
     this.phase = phase.tunnel;
     this.exchange = null;
     this.tunnel = tunnel;
+    this.known = null;
+    this.forwarding = null;
     const { stash } = this;
     this.stash = null;
-    this.wire.resume();
+    this.readOn();
     if (stash !== null) tunnel.onClientBytes(stash, 0, stash.length);
     if (this.ended) tunnel.onClientEnd();
   }
@@ -362,7 +421,7 @@ export class ClientConnection implements IWireConsumer {
     this.waitsForDrain = false;
     this.deadline = this.after(this.plan.timeouts.responseMs);
     this.wire.end();
-    this.wire.resume();
+    this.readOn();
   }
 
   private discard(count: number): void {
@@ -385,6 +444,7 @@ export class ClientConnection implements IWireConsumer {
 
   /** Called a few times a second: does what a passed deadline asks for. */
   check(now: number): void {
+    if (this.pace !== null) this.goOnPaced(this.pace, now);
     if (this.phase === phase.exchange) return this.exchange?.check(now);
     if (this.phase === phase.tunnel) return this.tunnel?.check(now);
     const { wire } = this;
@@ -412,14 +472,14 @@ export class ClientConnection implements IWireConsumer {
   }
 
   onDrain(): void {
+    const isHeld = this.pace !== null && !this.pace.drained();
     if (this.waitsForDrain) {
       this.waitsForDrain = false;
       this.deadline = this.after(this.plan.timeouts.idleMs);
       this.goOn();
       return;
     }
-    this.exchange?.onClientDrain();
-    this.tunnel?.onClientDrain();
+    if (!isHeld) this.tellDrain();
   }
 
   onClose(error: Error | null): void {
@@ -435,7 +495,6 @@ export class ClientConnection implements IWireConsumer {
 
   /** Name of the host that the client asked for by SNI, '' without TLS. */
   get serverName(): string {
-    const socket = this.wire.socket as Partial<TLSSocket>;
-    return typeof socket.servername === 'string' ? socket.servername : '';
+    return this.wire.serverName;
   }
 }

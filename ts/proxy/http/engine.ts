@@ -1,13 +1,15 @@
-import type { IHooks } from '../../../ts_interfaces/index.ts';
+import type { IAccessRules, IConnectionRate, IHooks } from '../../../ts_interfaces/index.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
 import type { AccessLog } from '../../metrics/access-log.ts';
 import type { Tracker } from '../../metrics/tracker.ts';
 import type { CidrSet } from '../../net/cidr.ts';
 import type { HealthMonitor } from '../health-monitor.ts';
+import type { IProxyInPlan } from '../intake.ts';
 import type { Route } from '../route.ts';
 import type { TLimits, TTimeouts } from '../route-plan.ts';
 import type { RouteTable } from '../route-table.ts';
+import type { IBandwidthPlan } from './connection-pace.ts';
 import type { UpstreamPools } from './upstream-pool.ts';
 
 /** Settings of the whole web plane; replaced as a whole. */
@@ -29,8 +31,16 @@ export interface IEntrypointPlan {
   readonly secure: boolean;
   readonly limits: TLimits;
   readonly timeouts: TTimeouts;
+  /** Speed of each connection; null: no limit. */
+  readonly bandwidth: IBandwidthPlan | null;
   readonly connectionsMax: number;
   readonly connectionsPerClientMax: number;
+  /** New connections of one client; undefined: any number. */
+  readonly connectionRate: IConnectionRate | undefined;
+  /** Who may connect; undefined: everybody. */
+  readonly access: IAccessRules | undefined;
+  /** PROXY headers of those in front of us; null: none is read. */
+  readonly proxyProtocol: IProxyInPlan | null;
 }
 
 /** What every connection shares. */
@@ -38,8 +48,6 @@ export interface IEngine {
   /** Monotonic milliseconds as of the current I/O event. */
   now: number;
   settings: IWebSettings;
-  /** No new requests on open connections: the proxy stops. */
-  draining: boolean;
   readonly routes: RouteTable<Route>;
   readonly tracker: Tracker;
   readonly pools: UpstreamPools;

@@ -1,6 +1,9 @@
 import type { Endpoint } from '../endpoint.ts';
+import type { IRateOutcome } from '../rate-limits.ts';
 import type { QueueEntry } from '../request-queue.ts';
 import type { Route } from '../route.ts';
+import type { IRouteGuard } from '../route-guard.ts';
+import type { THeaderOf } from '../route-match.ts';
 import type { TTimeouts } from '../route-plan.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { type IProgress, stage } from './exchange-deadlines.ts';
@@ -11,6 +14,7 @@ import type { IRequestSummary, KnownRequest } from './known-request.ts';
 import type { RequestBody } from './request-body.ts';
 import type { IOutgoingRequest } from './request-builder.ts';
 import { newRequestId } from './request-id.ts';
+import { withRateLines } from './response-builder.ts';
 import type { TAnswerCode } from './statuses.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
@@ -41,6 +45,8 @@ export abstract class ExchangeState implements IProgress {
   /** Read for the access log only. */
   referer: string | undefined;
   responseHeadBytesMax = 0;
+  /** Field lines of the answer that tell how the route's rate limits stand. */
+  protected rateLines = '';
   protected readonly minor: number;
   protected readonly keepAlive: boolean;
   protected readonly upgrade: string;
@@ -89,6 +95,44 @@ export abstract class ExchangeState implements IProgress {
     this.referer = fields === null ? head.referer : fields.lookup('referer');
   }
 
+  /** It asks to become a WebSocket. */
+  get isWebSocket(): boolean {
+    return /\bwebsocket\b/i.test(this.upgrade);
+  }
+
+  /**
+   * Asks the route's address rules and rate limits.
+   *
+   * @param headerOf is asked before this returns only.
+   * @param onPass called later, when the answer comes later and is yes.
+   * @returns true: the request may go on now. False: it is answered, or will be, or waits.
+   */
+  protected isAdmitted(
+    { rules, rates }: IRouteGuard,
+    headerOf: THeaderOf,
+    onPass: () => void,
+  ): boolean {
+    const { engine } = this.connection;
+    if (rules !== null && !rules.allows(this.clientIp)) {
+      this.answer(403, 'ACCESS_DENIED');
+      return false;
+    }
+    if (rates === null) return true;
+    const outcome = rates.take(this.clientIp, headerOf, engine.now, (later) => {
+      // The client may have left meanwhile.
+      if (this.stage === stage.done) return;
+      engine.now = performance.now();
+      if (this.isWithinRates(later)) onPass();
+    });
+    return outcome !== null && this.isWithinRates(outcome);
+  }
+
+  private isWithinRates({ allowed, retryAfterSeconds, lines }: IRateOutcome): boolean {
+    this.rateLines = lines;
+    if (!allowed) this.answer(429, 'RATE_LIMITED', `Retry-After: ${retryAfterSeconds}\r\n`);
+    return allowed;
+  }
+
   protected leaveQueue(): void {
     const { engine } = this.connection;
     engine.now = performance.now();
@@ -124,8 +168,9 @@ export abstract class ExchangeState implements IProgress {
     this.status = status;
     const bodyComplete = connection.body.complete;
     const isReadable = bodyComplete || this.body?.mayDiscard === true;
-    const keepAlive = this.keepAlive && isReadable && !connection.engine.draining;
-    const extra = keepAlive && this.minor === 0 ? `${lines}Connection: keep-alive\r\n` : lines;
+    const keepAlive = this.keepAlive && isReadable && !connection.isLeaving;
+    const told = this.rateLines === '' ? lines : withRateLines(lines, this.rateLines);
+    const extra = keepAlive && this.minor === 0 ? `${told}Connection: keep-alive\r\n` : told;
     connection.answer(status, code, extra, !keepAlive, {
       id: this.id,
       body,
@@ -144,6 +189,21 @@ export abstract class ExchangeState implements IProgress {
     this.stage = stage.discarding;
     this.lastActivity = connection.engine.now;
     connection.resumeBody();
+  }
+
+  /** The request's head as it is sent to a backend. */
+  protected headFor(backendAuthority: string): string {
+    const { upstreamHost } = (this.route as Route).plan;
+    const own = upstreamHost ?? this.authority;
+    const host = own === '' ? backendAuthority : own;
+    const { known, request } = this;
+    if (known !== null) return known.headFor(host) + this.idLine(known.hasId);
+    const { line, lines, end, hasId } = request as IOutgoingRequest;
+    return line + host + lines + end + this.idLine(hasId);
+  }
+
+  private idLine(hasId: boolean): string {
+    return hasId ? `${this.id}\r\n\r\n` : '\r\n';
   }
 
   protected dropUpstream(): void {

@@ -11,7 +11,9 @@ import { ExchangeState } from './exchange-state.ts';
 import { compileChanges } from './field-lines.ts';
 import { fieldId } from './field-names.ts';
 import type { IForwarding } from './forwarding.ts';
+import { normalizeTarget, readAgain } from './kept-head.ts';
 import type { KnownRequest } from './known-request.ts';
+import { proxyHeaderOf } from './proxy-header.ts';
 import { RequestBody } from './request-body.ts';
 import {
   buildRequest,
@@ -25,7 +27,7 @@ import { buildInformational, buildSwitching } from './response-builder.ts';
 import type { ResponseHead } from './response-head.ts';
 import { codeOfAnswer, type TAnswerCode } from './statuses.ts';
 import { stickyEndpoint } from './sticky.ts';
-import { pathOf, resolveDots } from './target.ts';
+import { pathOf } from './target.ts';
 import { Tunnel } from './tunnel.ts';
 import { type IUpstreamOwner, isOwnLack, type UpstreamConnection } from './upstream-connection.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -47,17 +49,21 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
     const { engine } = this.connection;
     this.clientIp = forwarding.clientIp;
     this.protocol = forwarding.protocol;
-    const target = resolveDots(head.target);
-    if (target === null) return this.answer(400, 'BAD_REQUEST');
-    if (target !== head.target) {
-      head.target = target;
-      head.isLineUnchanged = false;
-    }
-    const route = engine.routes.match(hostKey, this.method, pathOf(target), head.headerOf);
+    if (!normalizeTarget(head)) return this.answer(400, 'BAD_REQUEST');
+    const route = engine.routes.match(hostKey, this.method, pathOf(head.target), head.headerOf);
     if (route === undefined) return this.answer(404, 'NO_ROUTE');
     this.route = route;
-    if (this.answersItself(head, route)) return;
+    if (route.guard !== null) {
+      const { text } = head.fields;
+      const onPass = () => this.proceed(readAgain(text), route, forwarding);
+      if (!this.isAdmitted(route.guard, head.headerOf, onPass)) return;
+    }
+    this.proceed(head, route, forwarding);
+  }
 
+  private proceed(head: RequestHead, route: Route, forwarding: IForwarding): void {
+    const { engine } = this.connection;
+    if (this.answersItself(head, route)) return;
     const { plan } = route;
     this.request = buildRequest(head, plan, engine.settings, forwarding);
     if (plan.timeouts !== null) this.timeouts = { ...this.timeouts, ...plan.timeouts };
@@ -80,6 +86,10 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
     this.known = known;
     this.responseHeadBytesMax =
       route.plan.limits?.responseHeadBytesMax ?? connection.plan.limits.responseHeadBytesMax;
+    if (route.guard !== null) {
+      const headerOf = (name: string) => known.header(name);
+      if (!this.isAdmitted(route.guard, headerOf, () => this.enter())) return;
+    }
     this.enter();
   }
 
@@ -101,7 +111,8 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
     this.responseHeadBytesMax = limits.responseHeadBytesMax;
     const location = redirectOf(head, plan, this.protocol, engine.settings);
     if (location !== null) {
-      this.answer(location.status, 'REDIRECT', `Location: ${location.to}\r\n`);
+      if (location.to === '') this.answer(400, 'BAD_REQUEST');
+      else this.answer(location.status, 'REDIRECT', `Location: ${location.to}\r\n`);
       return true;
     }
     if (head.body === bodyKind.none) return false;
@@ -180,6 +191,11 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
     this.answer(503, 'QUEUE_TIMEOUT', 'Retry-After: 1\r\n');
   }
 
+  refused(): void {
+    this.leaveQueue();
+    this.answer(503, 'QUEUE_FULL', 'Retry-After: 1\r\n');
+  }
+
   // Pick and forward.
 
   private forward(): void {
@@ -241,18 +257,8 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
     connection.resumeBody();
   }
 
-  private headFor(backendAuthority: string): string {
-    const { upstreamHost } = (this.route as Route).plan;
-    const own = upstreamHost ?? this.authority;
-    const host = own === '' ? backendAuthority : own;
-    const { known, request } = this;
-    if (known !== null) return known.headFor(host) + this.idLine(known.hasId);
-    const { line, lines, end, hasId } = request as IOutgoingRequest;
-    return line + host + lines + end + this.idLine(hasId);
-  }
-
-  private idLine(hasId: boolean): string {
-    return hasId ? `${this.id}\r\n\r\n` : '\r\n';
+  proxyHeader(version: 1 | 2): Buffer {
+    return proxyHeaderOf(this.connection, this.clientIp, version);
   }
 
   /** The connection may hand over bytes of the body. */
@@ -324,7 +330,8 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
     response.begin(head, route.plan, body, {
       minor: this.minor,
       method: this.method,
-      keepAlive: this.keepAlive && !engine.draining && !awaitsContinue,
+      keepAlive: this.keepAlive && !this.connection.isLeaving && !awaitsContinue,
+      rateLines: this.rateLines,
     });
     if (this.isStickyNew) {
       response.addStickyCookie(route.plan, endpoint, this.protocol === 'https');
@@ -334,10 +341,11 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
   }
 
   onResponseBody(bytes: Buffer, body: BodyReader): void {
-    const { wire, engine, response } = this.connection;
+    const { connection } = this;
+    const { wire, engine, response } = connection;
     if (response.isHeadSent) engine.now = performance.now();
     this.lastActivity = engine.now;
-    if (!response.write(wire, bytes, body)) this.upstream?.wire.pause();
+    if (!connection.wrote(response.write(wire, bytes, body))) this.upstream?.wire.pause();
   }
 
   onResponseEnd(upstream: UpstreamConnection, reusable: boolean): void {
@@ -358,15 +366,18 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
     if (isWrong) return this.answer(502, 'BAD_GATEWAY');
     const text =
       status === 101
-        ? buildSwitching(head, route.plan)
+        ? buildSwitching(head, route.plan, this.rateLines)
         : `HTTP/1.1 ${status} ${head.reason}\r\n\r\n`;
     this.status = status;
     this.upstream = null;
+    // What was sent is not sent again: a tunnel may live for days.
+    this.request = null;
+    this.rateLines = '';
     // It is no request any more: others need not wait for it.
     this.givePlaceBack();
     connection.wire.writeText(text);
     connection.beginTunnel(
-      new Tunnel(connection, upstream, this.timeouts.tunnelIdleMs, () => this.record()),
+      new Tunnel(this, upstream, this.timeouts.tunnelIdleMs, () => this.record()),
     );
   }
 
@@ -425,6 +436,7 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
       return this.forward();
     }
     engine.logger.debug('request.failed', 'A backend failed', { id: this.id, code, reason });
+    if (isOwnLack(reason)) return this.answer(503, 'OVERLOADED', 'Retry-After: 1\r\n');
     if (route.endpoints.every((each) => each.isDead)) return this.answerNoBackend(route);
     if (code === 'UPSTREAM_TIMEOUT') return this.answer(504, 'GATEWAY_TIMEOUT');
     this.answer(502, 'BAD_GATEWAY');
@@ -450,6 +462,7 @@ export class Exchange extends ExchangeState implements IUpstreamOwner, IQueueWai
   /** Called a few times a second: gives up what takes too long. */
   check(now: number): void {
     const { timeouts, connection } = this;
+    if (connection.pace?.isHolding === true) this.lastActivity = now;
     const late = overdue(this.stage, now, this, timeouts, connection, this.upstream);
     switch (late) {
       case 'none':

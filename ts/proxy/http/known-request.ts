@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts';
 import type { IEngine, IEntrypointPlan, IWebSettings } from './engine.ts';
 import { isRepeated } from './field-table.ts';
+import { readAgain } from './kept-head.ts';
 import type { IOutgoingRequest } from './request-builder.ts';
 
 /** What of a parsed request its exchange keeps. */
@@ -22,13 +23,15 @@ export interface IRequestSummary {
  *
  * Clients repeat themselves (polling, health checks, reloads): a head that is,
  * byte for byte, the one before needs no parsing, matching and rebuilding, as
- * long as the configuration is the same. Requests with a body, with access
- * control or from trusted proxies are never known.
+ * long as the configuration is the same. Address rules and rate limits are asked each time. Requests
+ * with a body, with credentials to check or from trusted proxies are never known.
  */
 export class KnownRequest {
   readonly summary: IRequestSummary;
   readonly route: Route;
   private readonly outgoing: IOutgoingRequest;
+  private askedName = '';
+  private askedValue: string | undefined;
   private head = '';
   private host = '';
   private readonly text: string;
@@ -70,6 +73,15 @@ export class KnownRequest {
     this.host = host;
     this.head = Buffer.from(line + host + lines + end, 'latin1').toString('latin1');
     return this.head;
+  }
+
+  /** Value of one of its headers by the name in lower case. */
+  header(name: string): string | undefined {
+    if (name !== this.askedName) {
+      this.askedName = name;
+      this.askedValue = readAgain(this.text).headerOf(name);
+    }
+    return this.askedValue;
   }
 
   /** Whether the bytes from `start` are this request again, and nothing that it depends on has changed. */

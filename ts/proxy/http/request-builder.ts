@@ -108,7 +108,10 @@ export function isIdempotent(method: string): boolean {
   );
 }
 
-/** Where the route sends the client instead of answering; null: nowhere. */
+/**
+ * Where the route sends the client instead of answering; null: nowhere. `to` is '' when the target
+ * needs a host and the request, of HTTP/1.0, names none.
+ */
 export function redirectOf(
   head: RequestHead,
   plan: IRoutePlan,
@@ -119,7 +122,7 @@ export function redirectOf(
   const target = head.target === '*' ? '' : head.target;
   if (plan.autoHttps && protocol === 'http' && httpsPort !== null) {
     const port = httpsPort === 443 ? '' : `:${httpsPort}`;
-    return { status: 308, to: `https://${head.host}${port}${target}` };
+    return { status: 308, to: head.host === '' ? '' : `https://${head.host}${port}${target}` };
   }
   const { redirect } = plan;
   if (redirect === null) return null;
@@ -129,6 +132,7 @@ export function redirectOf(
     path,
     query: target.slice(path.length),
   };
+  if (head.authority === '' && redirect.to.includes('{host}')) return { status: 308, to: '' };
   const fill = (_: string, name: string): string => parts[name] as string;
   return { status: redirect.status, to: redirect.to.replace(/\{(host|path|query)\}/g, fill) };
 }

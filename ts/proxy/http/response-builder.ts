@@ -1,3 +1,4 @@
+import { rateFields } from '../rate-limits.ts';
 import type { IRoutePlan } from '../route-plan.ts';
 import type { BodyReader } from './body-reader.ts';
 import { framing } from './body-writer.ts';
@@ -27,6 +28,8 @@ export interface IResponseContext {
   method: string;
   /** The connection stays open after this response, as far as the request is concerned. */
   keepAlive: boolean;
+  /** Fields that tell how the route's rate limits stand, '' without limits. */
+  rateLines: string;
 }
 
 /** A response's head ready to be sent, and how its body has to be framed. */
@@ -50,6 +53,7 @@ export function buildResponse(
   head.rebuilt ??= rebuild(head);
   let lines = head.rebuilt;
   if (!head.fields.has(fieldId.date)) lines += `Date: ${httpDate()}\r\n`;
+  if (context.rateLines !== '') lines = withRateLines(lines, context.rateLines);
   if (plan.responseChanges !== null) lines = changeLines(lines, plan.responseChanges);
   const open = body.kind === bodyKind.chunked || body.kind === bodyKind.untilClose;
   const chunked = open && context.minor === 1;
@@ -77,11 +81,17 @@ export function buildInformational(head: ResponseHead): string {
 }
 
 /** The head of a 101 response: the protocol that was agreed on goes with it. */
-export function buildSwitching(head: ResponseHead, plan: IRoutePlan): string {
+export function buildSwitching(head: ResponseHead, plan: IRoutePlan, rateLines = ''): string {
   const protocol = head.fields.joined(fieldId.upgrade);
   let lines = fieldLines(head.fields, droppedWithLength, head.nominated);
+  if (rateLines !== '') lines = withRateLines(lines, rateLines);
   if (plan.responseChanges !== null) lines = changeLines(lines, plan.responseChanges);
   return `${statusLine(head)}${lines}Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
+}
+
+/** Field lines with ours about rate limits in place of those that are there. */
+export function withRateLines(lines: string, rateLines: string): string {
+  return changeLines(lines, { gone: rateFields, lines: rateLines, host: null });
 }
 
 function statusLine(head: ResponseHead): string {

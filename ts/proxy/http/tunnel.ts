@@ -1,4 +1,5 @@
 import type { ClientConnection } from './client-connection.ts';
+import type { ExchangeState } from './exchange-state.ts';
 import { closedReason, type ITunnelEnd, type UpstreamConnection } from './upstream-connection.ts';
 
 /**
@@ -7,12 +8,17 @@ import { closedReason, type ITunnelEnd, type UpstreamConnection } from './upstre
  * Each side's FIN is passed on by itself; a reset on one side resets the other.
  */
 export class Tunnel implements ITunnelEnd {
+  /** The request that it began with. */
+  readonly exchange: ExchangeState;
+  /** Monotonic milliseconds of the last byte either way. */
+  lastActivity: number;
   private readonly connection: ClientConnection;
   private readonly idleMs: number;
   private readonly onOver: () => void;
   private upstream: UpstreamConnection | null;
-  private lastActivity: number;
   private hasUpstreamEnded = false;
+  /** The backend takes no more at the moment. */
+  private isBlocked = false;
   private isOver = false;
 
   /**
@@ -20,11 +26,13 @@ export class Tunnel implements ITunnelEnd {
    * @param onOver called once, when the tunnel is over.
    */
   constructor(
-    connection: ClientConnection,
+    exchange: ExchangeState,
     upstream: UpstreamConnection,
     idleMs: number,
     onOver: () => void,
   ) {
+    const { connection } = exchange;
+    this.exchange = exchange;
     this.connection = connection;
     this.upstream = upstream;
     this.idleMs = idleMs;
@@ -41,7 +49,9 @@ export class Tunnel implements ITunnelEnd {
     if (upstream === null) return;
     upstream.wire.begin();
     upstream.wire.addBytes(bytes, start, end);
-    if (!upstream.wire.flush()) connection.wire.pause();
+    if (upstream.wire.flush()) return;
+    this.isBlocked = true;
+    connection.wire.pause();
   }
 
   /** The client sent FIN. */
@@ -72,11 +82,13 @@ export class Tunnel implements ITunnelEnd {
   }
 
   onTunnelBytes(bytes: Buffer, start: number, end: number): void {
-    const { wire } = this.connection;
-    this.lastActivity = performance.now();
+    const { connection } = this;
+    const { wire, engine } = connection;
+    engine.now = performance.now();
+    this.lastActivity = engine.now;
     wire.begin();
     wire.addBytes(bytes, start, end);
-    if (!wire.flush()) this.upstream?.wire.pause();
+    if (!connection.wrote(wire.flush())) this.upstream?.wire.pause();
   }
 
   onTunnelEnd(): void {
@@ -86,7 +98,13 @@ export class Tunnel implements ITunnelEnd {
 
   onUpstreamDrain(): void {
     this.lastActivity = this.connection.engine.now;
-    this.connection.wire.resume();
+    this.isBlocked = false;
+    this.connection.readOn();
+  }
+
+  /** Reads from the client again, when the backend takes it. */
+  readOn(): void {
+    if (!this.isBlocked) this.connection.readOn();
   }
 
   onUpstreamClose(reason: string): void {

@@ -9,6 +9,8 @@ import type { UpstreamPool } from './upstream-pool.ts';
 export interface IUpstreamOwner {
   readonly method: string;
   readonly responseHeadBytesMax: number;
+  /** Says who the client is, for a backend that is told so before anything else. */
+  proxyHeader(version: 1 | 2): Buffer;
   /** The connection is there; the request may be sent. */
   onUpstreamConnect(upstream: UpstreamConnection): void;
   /** A 1xx response other than 101. `head` is valid until this returns. */
@@ -42,6 +44,9 @@ const detachedMs = 30_000;
 
 const phase = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const;
 
+/** In place of a head that is not needed any more. */
+const noHead = new ResponseHead();
+
 /** Reason of a failure without an error: the backend just closed. */
 export const closedReason = 'closed';
 
@@ -61,8 +66,10 @@ export class UpstreamConnection implements IWireConsumer {
   private tunnel: ITunnelEnd | null = null;
   private phase: number = phase.connecting;
   private readonly body = new BodyReader();
-  private readonly head = new ResponseHead();
+  private head = new ResponseHead();
   private stash: Buffer | null = null;
+  /** Looks whether it still gets on, when it is detached. */
+  private farewell: NodeJS.Timeout | null = null;
   private keepAlive = true;
 
   constructor(pool: UpstreamPool, owner: IUpstreamOwner) {
@@ -109,7 +116,10 @@ export class UpstreamConnection implements IWireConsumer {
     const { wire } = this;
     wire.end();
     // Nobody looks after it any more.
-    wire.socket.setTimeout(detachedMs, () => wire.destroy());
+    const look = () => {
+      if (!wire.unsentMoved) wire.destroy();
+    };
+    this.farewell = setInterval(look, detachedMs).unref();
   }
 
   /** The owner goes on with raw bytes, after 101 or a successful CONNECT. */
@@ -117,6 +127,8 @@ export class UpstreamConnection implements IWireConsumer {
     this.phase = phase.tunnel;
     this.owner = null;
     this.tunnel = tunnel;
+    // A tunnel may live for days, and there is no head to come.
+    this.head = noHead;
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
@@ -222,6 +234,7 @@ export class UpstreamConnection implements IWireConsumer {
   onClose(error: Error | null): void {
     const connecting = this.phase === phase.connecting;
     this.phase = phase.closed;
+    if (this.farewell !== null) clearInterval(this.farewell);
     this.pool.remove(this);
     const { owner, tunnel } = this;
     this.tunnel = null;

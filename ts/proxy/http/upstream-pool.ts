@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { connect, isIP } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Backend } from '../../../ts_interfaces/index.ts';
 import { Wire } from '../../net/wire.ts';
@@ -45,7 +45,7 @@ export class UpstreamPool {
       if (connection === undefined) return undefined;
       connection.isIdle = false;
       // One that failed in this turn of the event loop reports its close only in the next.
-      if (!connection.wire.socket.destroyed) return connection;
+      if (!connection.wire.isClosed) return connection;
     }
   }
 
@@ -55,8 +55,10 @@ export class UpstreamPool {
     const connection = new UpstreamConnection(this, owner);
     if (this.connections.size === 0) this.pools.opened(this);
     this.connections.add(connection);
+    const { sendProxyProtocol: version } = backend;
+    const header = version === undefined ? null : owner.proxyHeader(version === 'v1' ? 1 : 2);
     if (backend.tls !== undefined) {
-      const socket = this.connectTls();
+      const socket = this.connectTls(header);
       connection.wire = Wire.secure(socket, connection);
       socket.once('secureConnect', () => connection.onConnect());
       return connection;
@@ -65,13 +67,18 @@ export class UpstreamPool {
       backend.socketPath === undefined
         ? { host: backend.hostname, port: backend.port }
         : { path: backend.socketPath };
-    connection.wire = Wire.connect(target, connection, () => connection.onConnect());
+    connection.wire = Wire.connect(target, connection, () => {
+      if (header !== null) connection.wire.writeStable(header);
+      connection.onConnect();
+    });
     return connection;
   }
 
   /** Takes back a connection that is ready for another request. */
   release(connection: UpstreamConnection, now: number): void {
-    if (this.idle.length >= this.idleMax) {
+    // What was said about the client holds for all requests of a connection.
+    const isOnlyOurs = this.backend.sendProxyProtocol !== undefined;
+    if (isOnlyOurs || this.idle.length >= this.idleMax) {
       connection.wire.destroy();
       return;
     }
@@ -109,12 +116,14 @@ export class UpstreamPool {
     }
   }
 
-  private connectTls(): TLSSocket {
+  /** @param header is sent before the handshake. */
+  private connectTls(header: Buffer | null): TLSSocket {
     const { backend } = this;
     const { tls, hostname, port, socketPath } = backend;
     const name = tls?.serverName ?? hostname;
+    const target = socketPath === undefined ? { host: hostname, port } : { path: socketPath };
     const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-      ...(socketPath === undefined ? { host: hostname, port } : { path: socketPath }),
+      ...(header === null ? target : { socket: connectWith(header, target) }),
       ...(isIP(name) === 0 ? { servername: name } : {}),
       ca: tls?.ca,
       cert: tls?.cert,
@@ -179,8 +188,18 @@ export class UpstreamPools {
 /** What makes two backends the same address. */
 export function addressKey(backend: Backend): string {
   const { tls } = backend;
-  const address = backend.socketPath ?? `${backend.hostname}:${backend.port}`;
+  const place = backend.socketPath ?? `${backend.hostname}:${backend.port}`;
+  const version = backend.sendProxyProtocol;
+  const address = version === undefined ? place : `${place} PROXY ${version}`;
   return tls === undefined ? address : `${address} ${JSON.stringify(tls)}`;
+}
+
+/** A connection whose first bytes are the header, for TLS on top of it. */
+function connectWith(header: Buffer, target: { host: string; port: number } | { path: string }) {
+  const socket = connect({ ...target, allowHalfOpen: true });
+  socket.setNoDelay(true);
+  socket.write(header);
+  return socket;
 }
 
 function authorityOf(backend: Backend): string {
