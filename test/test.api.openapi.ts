@@ -107,15 +107,147 @@ test('the OpenAPI document is whole: 3.1, unique names, references that lead som
   assert.ok(!text.includes('$schema') && !text.includes('$id'));
 });
 
+/** A call whose answer is checked. */
+type TAsk = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<IAnswer>;
+
+/** Reads something, and again with the tag that it had. */
+async function askTwice(ask: TAsk, path: string): Promise<void> {
+  const { headers } = await ask('GET', path);
+  await ask('GET', path, undefined, { 'if-none-match': headers.get('etag') ?? '' });
+}
+
+const wrongTag = { 'if-match': '"x"' };
+
+async function askTcp(ask: TAsk): Promise<void> {
+  const rich = {
+    id: 'rich',
+    protocol: 'tcp',
+    address: '127.0.0.1',
+    fromPort: 4430,
+    globalPortRanges: ['6000-6010', 7000, { from: 8000, to: 8001 }],
+    backends: [{ hostname: 'db.internal', port: 5432, weight: 2 }, { hostname: 'h' }],
+    strategy: 'LEAST_CONNECTIONS',
+    health: { failuresMax: 2 },
+    retries: 1,
+    tls: 'passthrough',
+    sendProxyProtocol: 'v2',
+    access: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] },
+    connectionsMax: 10,
+    connectionRate: { connections: 5 },
+    bandwidth: { inBytesPerSecond: 1000 },
+    timeouts: { idleMs: 1 },
+    proxyProtocol: { from: ['10.0.0.1'] },
+    domainConfigs: [
+      { domains: ['a.example'], alpn: ['h2'], toPort: 'a:1', portRanges: ['6000-6001'] },
+      { domains: ['b.example'], tls: 'terminate', backends: [{ hostname: 'b', port: 2 }] },
+      { protocol: 'http', useNetworkProxy: true },
+    ],
+  };
+  const made = await ask('POST', '/tcp', rich);
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  await ask('POST', '/tcp', rich);
+  await ask('POST', '/tcp', { fromPort: 1 });
+  await ask('GET', '/tcp');
+  await ask('GET', '/tcp?limit=0');
+  await askTwice(ask, '/tcp/rich');
+  await ask('GET', '/tcp/none');
+  await ask('PUT', '/tcp/put', { fromPort: 1, toPort: { 1: ['a:1', { host: 'b' }] } });
+  await ask('PUT', '/tcp/put', {
+    protocol: 'udp',
+    fromPort: 1,
+    toPort: 2,
+    udp: { sessionsMax: 5 },
+  });
+  await ask('PUT', '/tcp/put', { fromPort: 1, toPort: 2 }, wrongTag);
+  await ask('PUT', '/tcp/put', {});
+  await ask('PATCH', '/tcp/put', { toPort: 3 });
+  await ask('PATCH', '/tcp/none', {});
+
+  const domains = '/tcp/rich/domains';
+  await ask('GET', domains);
+  await ask('GET', '/tcp/none/domains');
+  await ask('POST', domains, { domains: ['c.example'], toPort: 1 });
+  await ask('POST', domains, { id: 'c.example', protocol: 'ssh', toPort: 1 });
+  await askTwice(ask, `${domains}/b.example`);
+  await ask('GET', `${domains}/none`);
+  await ask('PUT', `${domains}/ssh`, { protocol: 'ssh', toPort: 22 });
+  await ask('PUT', `${domains}/ssh`, { protocol: 'ssh', toPort: 23 });
+  await ask('PUT', `${domains}/ssh`, { protocol: 'ssh', toPort: 23 }, wrongTag);
+  await ask('DELETE', `${domains}/ssh`);
+  await ask('DELETE', `${domains}/ssh`);
+  const ranges = '/tcp/rich/ranges';
+  await ask('GET', ranges);
+  await ask('GET', '/tcp/none/ranges');
+  await ask('POST', ranges, { from: 9000, to: 9001 });
+  await ask('POST', ranges, { from: 9001, to: 9000 });
+  await ask('DELETE', `${ranges}/9000-9001`);
+  await ask('DELETE', `${ranges}/9000-9001`);
+  for (const state of ['dead', 'alive']) {
+    await ask('POST', `/tcp/rich/backends/backend-1/${state}?domain=b.example`);
+    await ask('POST', `/tcp/rich/backends/none/${state}`);
+  }
+  await ask('GET', '/tcp/rich');
+  await ask('DELETE', '/tcp/rich');
+  await ask('DELETE', '/tcp/rich');
+}
+
+async function askAccess(ask: TAsk): Promise<void> {
+  await ask('PUT', '/access/office', { addresses: ['10.0.0.0/8', '::1'] });
+  await ask('PUT', '/access/office', { addresses: ['10.0.0.0/8'] });
+  await ask('PUT', '/access/office', { addresses: ['x'] });
+  await ask('GET', '/access?limit=1');
+  await ask('GET', '/access?limit=x');
+  await ask('GET', '/access/check?address=10.0.0.1');
+  await ask('GET', '/access/check?address=x');
+  await askTwice(ask, '/access/office');
+  await ask('GET', '/access/none');
+  await ask('POST', '/access/office/addresses', { add: ['10.0.0.1'], remove: ['10.0.0.2'] });
+  await ask('POST', '/access/office/addresses', { add: ['10.0.0.1'] }, wrongTag);
+  await ask('POST', '/access/none/addresses', {});
+  await ask('DELETE', '/access/office');
+  await ask('DELETE', '/access/office');
+}
+
+async function askLimits(ask: TAsk): Promise<void> {
+  await ask('PUT', '/limits/a', { requests: 5, key: { header: 'x-key' }, prefix6: 48 });
+  await ask('PUT', '/limits/a', { requests: 5, windowSeconds: 60, burst: 9 });
+  await ask('PUT', '/limits/a', {});
+  await ask('GET', '/limits');
+  await ask('GET', '/limits?x=1');
+  await askTwice(ask, '/limits/a');
+  await ask('GET', '/limits/none');
+  await ask('PATCH', '/limits/a', { key: 'route' });
+  await ask('PATCH', '/limits/a', {}, wrongTag);
+  await ask('DELETE', '/limits/a');
+  await ask('DELETE', '/limits/a');
+}
+
+const connection = {
+  id: '1',
+  protocol: 'tls' as const,
+  client: '[::1]:9',
+  entrypoint: 'https',
+  port: 443,
+  route: 'a',
+  backend: '10.0.0.1:80',
+  serverName: 'a.example',
+  openedAt: '2026-01-01T00:00:00.000Z',
+  ageSeconds: 1.5,
+  idleSeconds: 0,
+  bytesIn: 1,
+  bytesOut: 2,
+  worker: 1,
+};
+
 test('every operation answers as the document says, when it works and when it does not', async (context) => {
-  const { call, url, control, process, as } = await startApi(context);
+  const { call, url, control, process, as, connections } = await startApi(context);
   const contract = new Contract((await call('GET', '/api/v1/openapi.json')).body as IDocument);
-  const ask = async (
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ) => {
+  const ask: TAsk = async (method, path, body, headers) => {
     const answer = await call(method, `/api/v1${path}`, body, headers);
     contract.check(method, `/api/v1${path}`, answer);
     return answer;
@@ -201,6 +333,17 @@ test('every operation answers as the document says, when it works and when it do
   await ask('GET', '/certificates/a.example.test');
   await ask('GET', '/certificates/none');
 
+  await askTcp(ask);
+  await askAccess(ask);
+  await askLimits(ask);
+  connections.open.push(connection);
+  await ask('GET', '/connections');
+  await ask('GET', '/connections?client=x');
+  await ask('GET', '/connections/1');
+  await ask('GET', '/connections/2');
+  await ask('DELETE', '/connections/1');
+  await ask('DELETE', '/connections/1');
+
   await ask('GET', '/stats');
   await ask('GET', '/stats?x=1');
   await ask('GET', '/stats/rich');
@@ -209,6 +352,12 @@ test('every operation answers as the document says, when it works and when it do
   await ask('GET', '/status?x=1');
   process.pending = [{ path: 'log.level', before: 'info', after: 'debug', effect: 'hot' }];
   await ask('POST', '/reload');
+  await ask('POST', '/reload', { binary: true });
+  process.reloadBinary = async () => ({ pid: 42 });
+  await ask('POST', '/reload', { binary: true });
+  await ask('POST', '/reload', { binary: 1 });
+  await ask('PUT', '/access/big', { addresses: [] });
+  await ask('PUT', '/limits/one', { requests: 1 });
   await ask('GET', '/config/diff');
   process.pending = new DcError('CONFIG_INVALID', 'Cannot use it', {
     problems: [{ path: 'web', message: 'Must …' }],
@@ -217,6 +366,8 @@ test('every operation answers as the document says, when it works and when it do
   await ask('GET', '/config/diff?limit=2');
   await ask('GET', '/config/diff?limit=0');
   process.base = { version: 1, web: { entrypoints: { http: { port: 1 } }, serverName: 'x' } };
+  process.base.access = { lists: { big: { file: 'x' } } };
+  process.base.tcp = { fromPort: 1, toPort: 2 };
   await ask('GET', '/config');
   await ask('GET', '/config?x=1');
   await ask('GET', '/config/schema');

@@ -15,7 +15,7 @@ import { run } from './fixtures/terminal.ts';
 const mistakes: [argv: string, message: RegExp][] = [
   ['rout list', /"rout" is no command\. Did you mean "route"\?/],
   ['route lst', /"route lst" is no command\. Did you mean "route list"\?/],
-  ['add', /Did you mean "route add" or "cert add"\?/],
+  ['add', /Did you mean "route add", "tcp add", .* or "cert add"\?/],
   ['route', /Say which: dcrouter route \(list, show, add, remove, explain\)/],
   ['route list --jsn', /--jsn is no flag.*"--json"/],
   ['route list -x', /-x is no flag/],
@@ -37,6 +37,23 @@ const mistakes: [argv: string, message: RegExp][] = [
   ['token create x --scope=root', /--scope must be one of read, write, admin/],
   ['token create x --expires=soon', /"soon" is no time/],
   ['completion bahs', /Did you mean "bash"\?/],
+  ['tcp', /Say which: dcrouter tcp \(list, show, add, remove, domain, range\)/],
+  ['tcp domain', /Say which: dcrouter tcp domain \(list, add, remove\)/],
+  ['tcp domain ad x', /"tcp domain ad" is no command\. Did you mean "tcp domain add"\?/],
+  ['tcp add --to h:1', /--port is missing/],
+  ['tcp add --port 1', /by one of --to, --backend and --web/],
+  ['tcp add --port 1 --to h:1 --web', /by one of --to, --backend and --web/],
+  ['tcp add -f x --port 1', /--port cannot stand beside --file/],
+  ['tcp domain add', /ENTRY is missing/],
+  ['tcp domain add x --to 1', /Name a domain/],
+  ['tcp range add x', /PORTS is missing/],
+  ['access add x', /ADDRESS\.\.\. is missing/],
+  ['access remove x', /give --list/],
+  ['access remove x 10.0.0.1 --list', /give --list/],
+  ['limit set x', /--requests is missing/],
+  ['limit set x --requests many', /--requests must be a whole number, not "many"/],
+  ['connections --close 1 --client 10.0.0.1', /--close takes ids alone/],
+  ['connections --protocol htp', /Did you mean "http"\?/],
   ['help rout', /Did you mean "route"\?/],
   ['frobnicate', /The commands are run, validate/],
   ['__proto__', /is no command/],
@@ -189,6 +206,27 @@ test('validate: a file, its problems with their lines, and the file of the folde
   assert.match(bad.stdout, /2 problems/);
   const missing = JSON.parse((await run(['validate', '/nowhere.yaml'])).stdout);
   assert.deepEqual([missing.valid, missing.problems.length], [false, 1]);
+});
+
+test('validate: counts what there is, and reads the files of address lists', async (context) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'dcrouter-cli-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'dcrouter.yaml');
+  writeFileSync(
+    file,
+    'tcp: { fromPort: 5432, toPort: 1 }\naccess: { lists: { spam: { file: spam.txt } } }\n',
+  );
+  const missing = JSON.parse((await run(['validate', file])).stdout);
+  assert.match(missing.problems[0].message, /there is no such file/);
+  writeFileSync(path.join(folder, 'spam.txt'), '192.0.2.1\nbanana\n');
+  const bad = JSON.parse((await run(['validate', file])).stdout);
+  assert.deepEqual(
+    bad.problems.map(({ line, value }: { line: number; value: string }) => [line, value]),
+    [[2, 'banana']],
+  );
+  writeFileSync(path.join(folder, 'spam.txt'), '192.0.2.1\n');
+  const good = await run(['validate', file], { tty: true, env: { NO_COLOR: '1' } });
+  assert.match(good.stdout, /0 routes, 1 TCP entry, 0 certificates/);
 });
 
 test('config schema prints the schema', async () => {

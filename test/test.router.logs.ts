@@ -162,7 +162,7 @@ test('events: request.completed, route and certificate changes; the tracker coun
     retries: 0,
   });
   assert.ok(durationMs > 0 && bytesIn > 3 && bytesOut > 5 && id.length > 8);
-  const stats = router.control.stats.route('a');
+  const stats = await router.control.stats.route('a');
   assert.equal(stats?.requests, 1);
   assert.equal(stats?.bytesIn, bytesIn);
   assert.equal(stats?.bytesOut, bytesOut);

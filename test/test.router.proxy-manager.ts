@@ -112,7 +112,7 @@ test('ProxyManager.start(): a port in use is named with the reason; the others c
     assert.ok(error instanceof DcError && error.code === 'LISTEN_FAILED');
     assert.equal(
       error.message,
-      `Cannot listen on "127.0.0.1:${port}" for entrypoint "second": somebody listens there already`,
+      `Cannot listen on "127.0.0.1:${port}" for entrypoint "second": this process listens there already`,
     );
     return true;
   });

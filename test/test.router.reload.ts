@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 import { loadConfigFile } from '../ts/config/file.ts';
@@ -334,4 +335,31 @@ test('the overlay: what the API changed stays over the file, through reloads and
   );
   await check(third.port);
   assert.equal((await third.router.control.configuration.diff()).overlay.total, 0);
+});
+
+test('reload(): the names of the management port change, and the port stays open', async (context) => {
+  const named = (...hosts: string[]): IDcRouterOptions => {
+    return { api: { enabled: true, port: 0, hosts }, web: { entrypoints } };
+  };
+  const { router, write } = await startFromFile(context, named('old.test'));
+  const { port = 0 } = router.addresses().api ?? {};
+  const statusFor = (host: string): Promise<number | undefined> => {
+    return new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, path: '/api/v1/status', headers: { host } };
+      const request = get({ ...options, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      request.on('error', reject);
+    });
+  };
+  assert.deepEqual([await statusFor('old.test'), await statusFor('new.test')], [401, 421]);
+  write(named('new.test'));
+  const { changes } = await router.reload();
+  assert.deepEqual(
+    changes.map(({ path: at, effect }) => [at, effect]),
+    [['api.hosts', 'hot']],
+  );
+  assert.equal(router.addresses().api?.port, port);
+  assert.deepEqual([await statusFor('old.test'), await statusFor('new.test')], [421, 401]);
 });

@@ -1,34 +1,35 @@
+import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
-import type {
-  IDcRouterOptions,
-  ILogOptions,
-  IWebOptions,
-  RouteConfig,
-} from '../ts_interfaces/index.ts';
+import type { IDcRouterOptions, RouteConfig } from '../ts_interfaces/index.ts';
+import { HandOverSide } from './api/hand-over-side.ts';
 import {
   ControlPlane,
   type IConfigChange,
   type IProcessControl,
   type IReloadResult,
 } from './api/index.ts';
-import { type ILeftOut, logProblems, routesToBlock } from './api/left-out.ts';
+import { currentProblems, type ILeftOut, logProblems, routesToBlock } from './api/left-out.ts';
 import { ManagementPort } from './api/management-port.ts';
+import { overlayNames } from './api/overlay-names.ts';
+import { foreignPorts } from './api/port-clash.ts';
 import { SerialQueue } from './api/serial-queue.ts';
 import { StatsSource } from './api/stats-source.ts';
 import { CertificateStore } from './certificates/index.ts';
 import { ConfigFile, type IReadConfig } from './config/config-file.ts';
 import { defaultDomainsOf } from './config/default-domains.ts';
-import { daemonDefaults } from './config/defaults.ts';
-import { joinProblems, placeProblems } from './config/item-problems.ts';
-import { parseOptions } from './config/parse-options.ts';
-import { reuseItems } from './config/reuse.ts';
+import { withEntrypoints } from './config/defaults.ts';
+import { parseWithHooks } from './config/hooks.ts';
+import { joinProblems, placeProblems, refuseProblems } from './config/item-problems.ts';
+import { entriesOf, reuseItems } from './config/reuse.ts';
 import { DcError, type IProblem } from './core/errors.ts';
 import { EventBus } from './core/event-bus.ts';
-import { createLogger, type IOwnedLogger, silentLogger } from './core/logger.ts';
 import { LoggerSwitch } from './core/logger-switch.ts';
 import { version } from './core/version.ts';
-import { ProxyManager } from './proxy/proxy-manager.ts';
+import type { ITcpHandle } from './net/handles.ts';
+import { loadAddressLists } from './proxy/access-lists.ts';
+import { DataPlane } from './proxy/data-plane.ts';
+import type { ProxyManager } from './proxy/proxy-manager.ts';
+import type { IPreparedTcp, SmartProxy } from './proxy/tcp/index.ts';
 import { MemoryStore } from './storage/memory-store.ts';
 import { SqliteStore } from './storage/sqlite-store.ts';
 import type { Store } from './storage/store.ts';
@@ -49,6 +50,10 @@ export interface IDcRouterContext {
   problems?: readonly IProblem[];
   /** Routes of the file that were left out, as they were given; their requests get 503. @default none */
   leftOutRoutes?: readonly unknown[];
+  /** Any problem refuses a start too, as it refuses a reload. @default false: the item is left out */
+  strict?: boolean;
+  /** Begins to hand the ports over to a new process. @default it cannot be done */
+  handOver?: (side: HandOverSide) => Promise<{ pid: number }>;
 }
 
 /** A configuration that is to be put in force. */
@@ -80,23 +85,26 @@ export class DcRouter {
   readonly events: EventBus;
   /** The web plane. */
   readonly proxy: ProxyManager;
+  /** The TCP and UDP plane. */
+  readonly smartProxy: SmartProxy;
   /** Changes that are stored and live, as the management API makes them. */
   readonly control: ControlPlane;
   private readonly logger = new LoggerSwitch();
+  private readonly planes: DataPlane;
+  private readonly context: IDcRouterContext;
   private readonly certificates: CertificateStore;
   private readonly store: Store;
   private readonly file: ConfigFile | null;
   private readonly api: ManagementPort;
   private options: IDcRouterOptions;
   private leftOut: ILeftOut;
-  private log: IOwnedLogger | null = null;
-  /** Logs that were replaced and still write what they have. */
-  private leavingLogs: Promise<void> = Promise.resolve();
   private startedAt = Date.now();
   private state: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' = 'new';
   private starting: Promise<void> | null = null;
   private stopping: Promise<boolean> | null = null;
   private readonly reloads = new SerialQueue();
+  /** Store and management port were given up for another process. */
+  private isReleased = false;
 
   /**
    * Checks the options; nothing is opened before `start()`.
@@ -105,27 +113,48 @@ export class DcRouter {
    */
   constructor(options: IDcRouterOptions = {}, context: IDcRouterContext = {}) {
     // The store, which may have more certificates, is not open yet.
-    this.options = checked(options, defaultDomainsOf(options.web));
+    const certificates = defaultDomainsOf(options.web, options.tcp);
+    this.options = parseWithHooks(options, { certificates, accessLists: 'any', limits: 'any' });
     this.leftOut = { problems: context.problems ?? [], unread: context.leftOutRoutes ?? [] };
     this.events = new EventBus(this.logger);
     const { events: bus, logger } = this;
     this.certificates = new CertificateStore(bus, undefined, logger);
-    const { certificates } = this;
-    const { hooks, dataDir } = this.options;
+    const served = this.certificates;
+    const { hooks, dataDir, workers = 0 } = this.options;
     const { configFile, defaults = {}, overrides = {} } = context;
+    this.context = context;
     this.file =
       configFile === undefined ? null : new ConfigFile(configFile, { defaults, overrides }, logger);
-    this.proxy = new ProxyManager({ hooks }, { bus, logger, certificates });
+    this.planes = new DataPlane({ bus, logger, hooks, certificates: served, workers });
+    const { planes } = this;
+    this.proxy = planes.web;
+    this.smartProxy = planes.tcp;
     this.store = dataDir === undefined ? new MemoryStore() : new SqliteStore(dataDir);
-    const { proxy, store } = this;
+    const { proxy, smartProxy, store } = this;
     this.control = new ControlPlane({
       router: proxy.router,
-      certificates,
+      certificates: served,
       health: {
-        markDead: (routeId, backendId) => this.mark(routeId, backendId, true),
-        markAlive: (routeId, backendId) => this.mark(routeId, backendId, false),
+        markDead: (group, backend) => planes.mark(group, backend, true),
+        markAlive: (group, backend) => planes.mark(group, backend, false),
       },
-      stats: new StatsSource(proxy),
+      tcp: {
+        prepare: (changes) => planes.tcpTarget.prepare(changes),
+        apply: (prepared: IPreparedTcp) => planes.tcpTarget.apply(prepared),
+        discard: (prepared: IPreparedTcp) => planes.tcpTarget.discard(prepared),
+        info: (id) => planes.tcpInfo(id),
+      },
+      access: planes.lists,
+      limits: planes.limits,
+      connections: {
+        list: () => planes.connections(),
+        close: (id) => planes.closeConnection(id),
+      },
+      live: () => planes.live(),
+      stats: new StatsSource(proxy, {
+        tcp: () => smartProxy.stats(),
+        collect: async () => planes.workers?.drainStats(),
+      }),
       store,
       logger,
       process: this.processControl(),
@@ -174,8 +203,8 @@ export class DcRouter {
   apply(options: IDcRouterOptions): Promise<IReloadResult> {
     return this.orRefused(async () => {
       const hooks = options.hooks ?? this.options.hooks;
-      const domains = await this.overlayDomains(options.web);
-      const candidate = checked({ ...options, hooks }, domains);
+      const names = await overlayNames(this.control, options);
+      const candidate = parseWithHooks({ ...options, hooks }, names);
       return this.control.exclusive(() =>
         this.takeIn({ options: candidate, file: null, strict: true }),
       );
@@ -201,14 +230,27 @@ export class DcRouter {
     );
   }
 
-  /** Opens the log files anew, after rotation; no line is lost. */
-  async reopenLogs(): Promise<void> {
-    await Promise.all([this.log?.reopen(), this.proxy.reopenLogs()]);
+  /**
+   * Brings a port of the process that this one takes over from, before `start()`.
+   *
+   * @param key as `HandOverSide.heldPorts` says.
+   */
+  takeOver(key: string, handle: ITcpHandle): void {
+    this.planes.takeOver(key, handle);
   }
 
-  /** Where it listens: the web entrypoints by name, and `api`. */
+  /** Opens the log files anew, after rotation; no line is lost. */
+  async reopenLogs(): Promise<void> {
+    const { logger, proxy, planes } = this;
+    await Promise.all([logger.reopen(), proxy.reopenLogs(), planes.workers?.reopenLogs()]);
+  }
+
+  /** Where it listens: web entrypoints by name, TCP entries as `tcp:<id>` (the first port), and `api`. */
   addresses(): Record<string, { address: string; port: number }> {
     const addresses = this.proxy.addresses();
+    for (const [id, [first]] of Object.entries(this.smartProxy.addresses())) {
+      if (first !== undefined) addresses[`tcp:${id}`] = first;
+    }
     const api = this.api.address;
     return api === undefined ? addresses : { ...addresses, api };
   }
@@ -216,13 +258,16 @@ export class DcRouter {
   private async open(): Promise<void> {
     try {
       this.startedAt = Date.now();
-      this.useLog(openLog(this.options.log));
+      const log = this.logger.prepare(this.options.log);
+      if (log !== undefined) this.logger.use(log);
       await this.store.open();
       await this.control.load();
       this.file?.remember(await this.file.hash());
-      await this.proxy.start();
+      await this.planes.start();
       const candidate = { options: this.options, file: null, strict: false };
       await this.control.exclusive(() => this.takeIn(candidate));
+      await this.planes.workers?.start();
+      this.planes.endTakeOver();
       const api = await this.api.prepare(this.options.api);
       if (api !== undefined) this.api.apply(api);
     } catch (error) {
@@ -258,13 +303,12 @@ export class DcRouter {
   private async close(drainTimeoutMs: number): Promise<boolean> {
     // What is being applied would open ports behind our back.
     await this.control.settled();
-    const drained = await this.proxy.stop(drainTimeoutMs);
+    const drained = await this.planes.stop(drainTimeoutMs);
     await this.api.close();
     await this.control.settled();
     await this.store.close();
     this.logger.info('process.stopped', 'DcRouter has stopped', { drained });
-    this.useLog(null);
-    await this.leavingLogs;
+    await this.logger.close();
     return drained;
   }
 
@@ -285,6 +329,7 @@ export class DcRouter {
   private checkRunning(): void {
     const isUp = this.state === 'running' || this.state === 'starting';
     if (!isUp) throw new DcError('NOT_RUNNING', 'The router does not run');
+    if (this.isReleased) throw new DcError('NOT_RUNNING', 'Another process is taking over');
   }
 
   /** Prepares the plan of every part; then all change at once. Runs inside of `exclusive`. */
@@ -294,13 +339,15 @@ export class DcRouter {
     const { options, changes } = strict
       ? reuseItems(this.options, candidate.options)
       : { options: candidate.options, changes: [] };
+    const { hooks = null } = options;
     // With very many routes each step takes a while: traffic goes on between them.
     await setImmediate();
-    const base = baseOf(options);
     const undo: TUndo[] = [];
+    const base = await this.baseOf(options);
     try {
-      const log = this.prepareLog(options.log, undo);
-      const web = await this.proxy.prepare(withEntrypoints(options.web), options.hooks ?? null);
+      const log = this.logger.prepare(options.log);
+      undo.push(() => log?.log?.close());
+      const web = await this.proxy.prepare(withEntrypoints(options.web), hooks);
       undo.push(() => this.proxy.discard(web));
       // At the start it opens last, when there is something to manage.
       const api = strict ? await this.api.prepare(options.api) : undefined;
@@ -308,14 +355,26 @@ export class DcRouter {
       const rebase = this.control.rebase(base, {
         prepareRoute: (config) => this.proxy.router.prepareRoute(config, web.providers),
         everyRoute: web.providersChanged,
+        ports: foreignPorts(options),
+        tcp: this.smartProxy,
+        // What was stopped has none.
+        everyEntry: !strict,
       });
+      await rebase.prepare(strict || this.context.strict ? 'strict' : 'start');
+      undo.push(() => rebase.discard());
       const problems = placeProblems(rebase.problems, base, file);
-      if (strict) refuse(problems);
+      if (strict || this.context.strict) refuseProblems(problems);
+      const { workers } = this.planes;
+      const authProviders = Object.keys(hooks?.authProviders ?? {});
+      const preparedTcp = rebase.preparedTcp as IPreparedTcp | undefined;
+      await workers?.prepare({ web, authProviders, tcp: preparedTcp });
+      undo.push(() => workers?.discard());
       this.checkRunning();
-      this.proxy.drainTimeoutMs = options.drainTimeoutMs ?? drainTimeoutMsDefault;
+      this.planes.drainTimeoutMs = options.drainTimeoutMs ?? drainTimeoutMsDefault;
       this.proxy.apply(web);
       rebase.swap();
-      if (log !== undefined) this.useLog(log);
+      workers?.apply();
+      if (log !== undefined) this.logger.use(log);
       if (api !== undefined) this.api.apply(api);
       this.leftOut = strict
         ? { problems: [], unread: [] }
@@ -329,7 +388,21 @@ export class DcRouter {
     // What the process holds stays what it is.
     this.options = strict ? { ...options, dataDir: this.options.dataDir } : options;
     this.tell(changes);
+    await this.planes.live();
     return { changes };
+  }
+
+  private async baseOf(options: IDcRouterOptions) {
+    const { web, certificates = [], access, limits = {} } = options;
+    const folder = path.dirname(path.resolve(this.file?.path ?? 'dcrouter.yaml'));
+    return {
+      // Parsed ones, so they have all that a route and an entry have.
+      routes: (web?.routes ?? []) as RouteConfig[],
+      tcp: entriesOf(options),
+      certificates,
+      access: await loadAddressLists(access, folder),
+      limits,
+    };
   }
 
   /** Logs what a new configuration means. */
@@ -343,33 +416,6 @@ export class DcRouter {
     }
     logProblems(this.currentProblems(), logger);
     this.events.emit('config.applied', { changes: count });
-  }
-
-  /** undefined: the log stays. @throws DcError `LOG_FAILED` */
-  private prepareLog(
-    options: ILogOptions | undefined,
-    undo: TUndo[],
-  ): IOwnedLogger | null | undefined {
-    if (isDeepStrictEqual(options, this.options.log)) return undefined;
-    const log = openLog(options);
-    undo.push(() => log?.close());
-    return log;
-  }
-
-  private useLog(log: IOwnedLogger | null): void {
-    const before = this.log;
-    this.leavingLogs = this.leavingLogs.then(() => before?.close());
-    this.log = log;
-    this.logger.target = log ?? silentLogger;
-  }
-
-  private mark(routeId: string, backendId: string, dead: boolean): void {
-    const { router, health } = this.proxy;
-    const route = router.route(routeId);
-    const endpoint = route?.endpoints.find(({ id }) => id === backendId);
-    if (route === undefined || endpoint === undefined) return;
-    if (dead) health.markDead(route, endpoint);
-    else health.markAlive(route, endpoint);
   }
 
   private processControl(): IProcessControl {
@@ -387,7 +433,29 @@ export class DcRouter {
       fileChanged: async () => this.file?.changed() ?? null,
       pendingChanges: () => this.pendingChanges(),
       reload: () => this.reload(),
+      workers: () => this.planes.workers?.workers() ?? [],
+      ...(this.context.handOver && { reloadBinary: () => this.handOver() }),
     };
+  }
+
+  /** Lets a new process take over. @throws DcError `NOT_RUNNING` */
+  private async handOver(): Promise<{ pid: number }> {
+    const { handOver } = this.context;
+    this.checkRunning();
+    if (handOver === undefined || this.options.dataDir === undefined) {
+      throw new DcError('NOT_RUNNING', 'Only a daemon with a data folder can hand over');
+    }
+    const { control, api, store, logger, planes } = this;
+    return handOver(
+      new HandOverSide({
+        ...{ control, api, store, logger },
+        options: () => this.options.api,
+        heldPorts: () => planes.heldPorts(),
+        onReleased: (isReleased) => {
+          this.isReleased = isReleased;
+        },
+      }),
+    );
   }
 
   private entrypoints(): ReturnType<IProcessControl['entrypoints']> {
@@ -398,43 +466,10 @@ export class DcRouter {
     );
   }
 
-  /** What was left out at the start, and default certificates that are missing now. */
   private currentProblems(): IProblem[] {
-    const { problems } = this.leftOut;
-    const isOfDefault = /^web\.entrypoints\..*\.defaultCertificate$/;
-    const missing = this.missingDefaults().map((problem) => {
-      return problems.find((known) => known.path === problem.path) ?? problem;
-    });
-    return [...problems.filter((problem) => !isOfDefault.test(problem.path)), ...missing];
-  }
-
-  private missingDefaults(): IProblem[] {
-    const { entrypoints = {} } = withEntrypoints(this.options.web);
-    return Object.entries(entrypoints).flatMap(([name, { tls }]) => {
-      const domain = typeof tls === 'object' ? tls.defaultCertificate : undefined;
-      if (domain === undefined) return [];
-      const found = this.certificates.find(domain) ?? this.proxy.router.find(domain);
-      if (found !== undefined) return [];
-      const message =
-        'There is no certificate for this domain: clients that name no host are refused';
-      const path = `web.entrypoints.${name}.tls.defaultCertificate`;
-      return [{ path, message, value: domain }];
-    });
-  }
-
-  /** Those of the default certificates that the API brought, which stay whatever the file says. */
-  private async overlayDomains(web: unknown): Promise<string[]> {
-    const { certificates, routes } = this.control;
-    const domains: string[] = [];
-    for (const domain of defaultDomainsOf(web)) {
-      const isServed = this.certificates.find(domain) !== undefined;
-      const { items } = await routes.list({ vHost: domain });
-      const isOverlay =
-        (isServed && certificates.get(domain).origin !== 'file') ||
-        items.some(({ ssl, origin }) => ssl !== undefined && origin !== 'file');
-      if (isOverlay) domains.push(domain);
-    }
-    return domains;
+    const find = (domain: string) =>
+      this.certificates.find(domain) ?? this.proxy.router.find(domain);
+    return currentProblems(this.leftOut, withEntrypoints(this.options.web), find);
   }
 
   private async readFile(): Promise<IReadConfig> {
@@ -444,7 +479,7 @@ export class DcRouter {
     const { hooks } = this.options;
     const { options, file } = await this.file.read({
       authProviders: Object.keys(hooks?.authProviders ?? {}),
-      certificatesOf: (web) => this.overlayDomains(web),
+      namesOf: (options) => overlayNames(this.control, options),
     });
     return { options: { ...options, hooks }, file };
   }
@@ -452,45 +487,14 @@ export class DcRouter {
   private async pendingChanges(): Promise<IConfigChange[]> {
     if (this.file === null) return [];
     const { options, file } = await this.readFile();
-    const base = baseOf(options);
+    const base = await this.baseOf(options);
     const providers = this.proxy.compileProviders(options.web ?? {}, options.hooks ?? null);
     const { problems } = await this.control.exclusive(() =>
       this.control.rebase(base, {
         prepareRoute: (config) => this.proxy.router.prepareRoute(config, providers),
       }),
     );
-    refuse(placeProblems(problems, base, file));
+    refuseProblems(placeProblems(problems, base, file));
     return reuseItems(this.options, options).changes;
   }
-}
-
-function baseOf({ web, certificates = [] }: IDcRouterOptions) {
-  // Parsed ones, so they have all that a route has.
-  return { routes: (web?.routes ?? []) as RouteConfig[], certificates };
-}
-
-/** @throws DcError `CONFIG_INVALID` when there are any. */
-function refuse(problems: readonly IProblem[]): void {
-  if (problems.length === 0) return;
-  const count = problems.length === 1 ? 'it has a problem' : `it has ${problems.length} problems`;
-  throw new DcError('CONFIG_INVALID', `Cannot use the configuration: ${count}`, { problems });
-}
-
-/** @param certificates domains whose certificates come from elsewhere. */
-function checked(options: IDcRouterOptions, certificates: readonly string[]): IDcRouterOptions {
-  const { hooks, ...data } = options;
-  const authProviders = Object.keys(hooks?.authProviders ?? {});
-  return { ...parseOptions(data, { authProviders, certificates }).options, hooks };
-}
-
-function openLog(options: ILogOptions | undefined): IOwnedLogger | null {
-  return options === undefined ? null : createLogger(options);
-}
-
-/** The web plane listens on the default ports where the options name none, and nowhere without it. */
-function withEntrypoints(web: IWebOptions | undefined): IWebOptions {
-  if (web === undefined) return {};
-  return web.entrypoints === undefined
-    ? { ...web, entrypoints: daemonDefaults.web?.entrypoints }
-    : web;
 }

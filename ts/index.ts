@@ -14,3 +14,4 @@ export { LoadBalancer } from './proxy/load-balancer.ts';
 export { type IProxyManagerOptions, ProxyManager } from './proxy/proxy-manager.ts';
 export { Route } from './proxy/route.ts';
 export { Router } from './proxy/router.ts';
+export { SmartProxy } from './proxy/tcp/index.ts';

@@ -99,8 +99,12 @@ export class BackendService {
    * whether it failed or was taken out. The mark is stored and outlives restarts.
    * @throws DcError `ROUTE_UNKNOWN`, `BACKEND_UNKNOWN`, `STORE_FAILED`; ApiError `ROUTE_AMBIGUOUS`
    */
-  mark(selector: string, id: string, state: 'dead' | 'alive'): Promise<ITagged<IBackendView>> {
-    return this.state.serial.run(async () => {
+  async mark(
+    selector: string,
+    id: string,
+    state: 'dead' | 'alive',
+  ): Promise<ITagged<IBackendView>> {
+    const key = await this.state.serial.run(async () => {
       const { marks, store } = this.state;
       const routeId = this.routes.resolve(selector);
       this.tagged(routeId, id);
@@ -111,8 +115,10 @@ export class BackendService {
       if (dead) marks.set(routeId, id);
       else marks.delete(routeId, id);
       marks.tell(routeId, id, dead);
-      return this.tagged(routeId, id);
+      return routeId;
     });
+    await this.state.live();
+    return this.tagged(key, id);
   }
 
   private tagged(routeId: string, id: string): ITagged<IBackendView> {

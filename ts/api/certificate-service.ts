@@ -62,8 +62,10 @@ export class CertificateService {
    * Adds a certificate, or replaces the one of its domain.
    * @throws DcError `CERTIFICATE_INVALID`, `STORE_FAILED`
    */
-  set(input: ICertificateOptions | unknown): Promise<{ item: ICertificateInfo; created: boolean }> {
-    return this.state.serial.run(async () => {
+  async set(
+    input: ICertificateOptions | unknown,
+  ): Promise<{ item: ICertificateInfo; created: boolean }> {
+    const done = await this.state.serial.run(async () => {
       const { certificates, certificateTarget, disabled, store, logger } = this.state;
       const options = parseCertificate(input);
       certificateTarget.inspect(options);
@@ -80,14 +82,16 @@ export class CertificateService {
       logger.info(event, `The certificate of "${domain}" was ${what}`, { domain });
       return { item: this.get(domain), created };
     });
+    await this.state.live();
+    return done;
   }
 
   /**
    * Removes a certificate. One of the file stays away until it is set again.
    * @throws DcError `CERTIFICATE_UNKNOWN`, `STORE_FAILED`
    */
-  remove(domain: string): Promise<void> {
-    return this.state.serial.run(async () => {
+  async remove(domain: string): Promise<void> {
+    await this.state.serial.run(async () => {
       const { certificates, certificateTarget, disabled, store, logger } = this.state;
       const key = this.resolve(domain);
       const live = certificates.get(key) !== undefined;
@@ -100,6 +104,7 @@ export class CertificateService {
         domain: key,
       });
     });
+    await this.state.live();
   }
 
   private resolve(domain: string): string {

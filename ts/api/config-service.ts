@@ -1,15 +1,15 @@
-import type {
-  Backend,
-  ICertificateOptions,
-  IDcRouterOptions,
-  RouteConfig,
-  TOrigin,
-} from '../../ts_interfaces/index.ts';
+import type { TOrigin } from '../../ts_interfaces/index.ts';
 import type { LayeredItems } from '../config/layers.ts';
 import { maskSecrets } from '../config/secrets.ts';
 import { DcError, type IProblem } from '../core/errors.ts';
+import {
+  asWritten,
+  type IConfigWriter,
+  jsonWriter,
+  tcpAsWritten,
+  yamlWriter,
+} from './config-writer.ts';
 import { mask } from './mask.ts';
-import { isObject } from './merge-patch.ts';
 import {
   cursorAfter,
   type IPage,
@@ -18,16 +18,31 @@ import {
   pageLimitDefault,
 } from './paging.ts';
 import { pageOf } from './route-index.ts';
-import type { ControlState } from './state.ts';
+import { type ControlState, type IAddressList, itemKinds, type TItemKind } from './state.ts';
 import type { IConfigChange, IProcessControl } from './types.ts';
 
 /** Routes in one piece of an export; between two, traffic gets its turn. */
 const routesPerPiece = 200;
 
+/** Addresses in one piece of an export. */
+const addressesPerPiece = 5_000;
+
+/** Addresses of a list that a diff shows; the others are counted. */
+const addressesShown = 20;
+
+/** What items are called in a diff. */
+const kindNames = {
+  routes: 'route',
+  certificates: 'certificate',
+  tcp: 'tcp',
+  access: 'access',
+  limits: 'limit',
+} as const satisfies Record<TItemKind, string>;
+
 /** One item that the API changed. */
 export interface IOverlayItem {
-  kind: 'route' | 'certificate';
-  /** Id of the route, domain of the certificate. */
+  kind: (typeof kindNames)[TItemKind];
+  /** Id of the route or TCP entry, domain of the certificate, name of the list or limit. */
   key: string;
   change: 'added' | 'changed' | 'removed' | 'disabled';
   origin: TOrigin;
@@ -66,7 +81,7 @@ export class ConfigService {
   problems(): IProblem[] {
     const { disabled } = this.state;
     const found = [...this.process.problems()];
-    for (const kind of ['routes', 'certificates'] as const) {
+    for (const kind of itemKinds) {
       for (const [key, item] of disabled[kind]) {
         for (const problem of item.problems) found.push(prefixed(`${kind}[${key}]`, problem));
       }
@@ -79,18 +94,21 @@ export class ConfigService {
    * now and then, so that 100,000 routes do not hold the traffic up.
    */
   async *export({ format, secrets = false }: IExportSettings): AsyncGenerator<string> {
-    const {
-      hooks: _hooks,
-      web = {},
-      certificates: _certificates,
-      ...rest
-    } = this.process.options();
+    const { hooks: _hooks, web = {}, tcp: _tcp, ...options } = this.process.options();
+    const { certificates: _certificates, access: _access, limits: _limits, ...rest } = options;
     const { routes: _routes, ...webRest } = web;
     const shown = secrets ? { ...rest, web: webRest } : maskSecrets({ ...rest, web: webRest });
     const hide = secrets ? <T>(value: T): T => value : mask;
     const certificates = values(this.state.certificates).map((one) => hide(one));
+    const tcp = values(this.state.tcp).map((one) => hide(tcpAsWritten(one)));
+    const limits = values(this.state.limits).map(({ name, limit }) => [name, limit] as const);
     const writer = format === 'json' ? jsonWriter() : await yamlWriter();
-    yield writer.begin({ ...shown, certificates });
+    yield writer.begin({
+      ...shown,
+      ...(limits.length === 0 ? {} : { limits: Object.fromEntries(limits) }),
+      ...(tcp.length === 0 ? {} : { tcp }),
+      certificates,
+    });
     let piece: unknown[] = [];
     // The keys are taken at once: routes that come or go meanwhile must not disturb the walk.
     const ids = [...this.state.routes.entries()].map(([id]) => id);
@@ -102,7 +120,27 @@ export class ConfigService {
       piece = [];
       await new Promise((resolve) => setImmediate(resolve));
     }
-    yield writer.routes(piece) + writer.end();
+    yield writer.routes(piece) + writer.endOfRoutes();
+    yield* this.exportLists(writer);
+    yield writer.end();
+  }
+
+  /** Lists that the file has alone are written as it names them, others with what is in them. */
+  private async *exportLists(writer: IConfigWriter): AsyncGenerator<string> {
+    const { lists = {} } = this.process.options().access ?? {};
+    for (const [name] of [...this.state.access.entries()]) {
+      const found = this.state.access.get(name);
+      if (found === undefined) continue;
+      const given = found.origin === 'file' ? lists[name] : undefined;
+      const { file, addresses = [] } = given ?? { addresses: found.value.addresses };
+      const isFileOnly = file !== undefined && addresses.length === 0;
+      yield writer.list(name, file, isFileOnly ? null : addresses.length);
+      for (let at = 0; at < addresses.length; at += addressesPerPiece) {
+        yield writer.addresses(addresses.slice(at, at + addressesPerPiece));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      yield writer.endOfList();
+    }
   }
 
   /** @throws ApiError `REQUEST_INVALID` (400) for a foreign cursor. */
@@ -125,26 +163,27 @@ export class ConfigService {
 
   /** What the API changed, page by page, ordered by kind and key. */
   private overlay({ limit = pageLimitDefault, cursor }: IPageQuery): IPage<IOverlayItem> {
-    const { routes, certificates, disabled } = this.state;
+    const { state } = this;
     const keys: string[] = [];
-    for (const [domain, value] of certificates.overlay()) {
-      if (says(certificates, domain, value)) keys.push(`certificate ${domain}`);
+    for (const kind of itemKinds) {
+      const layers: ILayers = state[kind];
+      for (const [key, value] of layers.overlay()) {
+        if (says(layers, key, value)) keys.push(`${kindNames[kind]} ${key}`);
+      }
+      for (const key of state.disabled[kind].keys()) keys.push(`${kindNames[kind]} ${key}`);
     }
-    for (const [id, value] of routes.overlay())
-      if (says(routes, id, value)) keys.push(`route ${id}`);
-    for (const domain of disabled.certificates.keys()) keys.push(`certificate ${domain}`);
-    for (const id of disabled.routes.keys()) keys.push(`route ${id}`);
     const page = pageOf([...new Set(keys)].sort(), nameOfCursor(cursor), limit);
     const items = page.ids.map((name) => {
-      const key = name.slice(name.indexOf(' ') + 1);
-      return name.startsWith('route ') ? this.item('route', key) : this.item('certificate', key);
+      const [word = ''] = name.split(' ', 1);
+      const kind = itemKinds.find((one) => kindNames[one] === word) ?? 'routes';
+      return this.item(kind, name.slice(word.length + 1));
     });
     return { items, total: new Set(keys).size, nextCursor: cursorAfter(page.next) };
   }
 
-  private item(kind: 'route' | 'certificate', key: string): IOverlayItem {
-    const layers = kind === 'route' ? this.state.routes : this.state.certificates;
-    const broken = this.state.disabled[kind === 'route' ? 'routes' : 'certificates'].get(key);
+  private item(kind: TItemKind, key: string): IOverlayItem {
+    const layers: ILayers = this.state[kind];
+    const broken = this.state.disabled[kind].get(key);
     const before = layers.baseOf(key);
     const after = broken?.value ?? layers.get(key)?.value;
     const change =
@@ -156,94 +195,42 @@ export class ConfigService {
             ? 'added'
             : 'changed';
     return {
-      kind,
+      kind: kindNames[kind],
       key,
       change,
       origin: before === undefined ? 'api' : 'api-over-file',
-      ...(before === undefined ? {} : { before: mask(before) }),
-      ...(after === undefined ? {} : { after: mask(after) }),
+      ...(before === undefined ? {} : { before: shownOf(kind, before) }),
+      ...(after === undefined ? {} : { after: shownOf(kind, after) }),
       ...(broken === undefined ? {} : { problems: broken.problems }),
     };
   }
 }
 
+/** The layers of any kind, for looking. */
+interface ILayers {
+  overlay(): ReadonlyMap<string, object | null>;
+  baseOf(key: string): object | undefined;
+  get(key: string): { value: object } | undefined;
+}
+
 /** Whether an overlay entry has an effect: removing what the file no longer has has none. */
-function says<T extends object>(layers: LayeredItems<T>, key: string, value: T | null): boolean {
+function says(layers: ILayers, key: string, value: object | null): boolean {
   return value !== null || layers.baseOf(key) !== undefined;
 }
 
-function values(layers: LayeredItems<ICertificateOptions>): ICertificateOptions[] {
+/** An item without its secrets, and a list without most of its addresses. */
+function shownOf(kind: TItemKind, value: unknown): unknown {
+  if (kind !== 'access') return kind === 'limits' ? value : mask(value);
+  const { name, addresses = [] } = value as Partial<IAddressList>;
+  const more = addresses.length - addressesShown;
+  if (more <= 0) return { name, addresses };
+  return { name, addresses: [...addresses.slice(0, addressesShown), `and ${more} more`] };
+}
+
+function values<T extends object>(layers: LayeredItems<T>): T[] {
   return [...layers.entries()].map(([, { value }]) => value);
 }
 
 function prefixed(prefix: string, problem: IProblem): IProblem {
   return { ...problem, path: problem.path === '' ? prefix : `${prefix}.${problem.path}` };
-}
-
-/** A route as somebody would write it: without the state of its backends. */
-function asWritten(config: RouteConfig): unknown {
-  return { ...config, backends: config.backends.map(backendAsWritten) };
-}
-
-function backendAsWritten(backend: Backend): unknown {
-  const { isDead, deadSince: _deadSince, failureCount, ...rest } = backend;
-  return {
-    ...rest,
-    ...(isDead ? { isDead } : {}),
-    ...(failureCount > 0 ? { failureCount } : {}),
-  };
-}
-
-/** Writes a configuration in pieces, its routes last. */
-interface IConfigWriter {
-  /** All but the routes. */
-  begin(options: IDcRouterOptions): string;
-  routes(routes: readonly unknown[]): string;
-  end(): string;
-}
-
-function jsonWriter(): IConfigWriter {
-  let separator = '';
-  return {
-    begin: ({ web = {}, ...rest }) => {
-      const head = JSON.stringify(rest).slice(0, -1);
-      const inner = JSON.stringify(web).slice(0, -1);
-      return `${head}${head === '{' ? '' : ','}"web":${inner}${inner === '{' ? '' : ','}"routes":[`;
-    },
-    routes: (routes) => {
-      let text = '';
-      for (const route of routes) {
-        text += `${separator}\n${JSON.stringify(route)}`;
-        separator = ',';
-      }
-      return text;
-    },
-    end: () => '\n]}}\n',
-  };
-}
-
-async function yamlWriter(): Promise<IConfigWriter> {
-  const { stringify } = await import('yaml');
-  const write = (value: unknown, indent: string): string => {
-    if (Array.isArray(value) ? value.length === 0 : isObject(value) && isEmpty(value)) return '';
-    // Texts stay on one line: indenting the lines of a block afterwards would change a folded one.
-    const text = stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
-    return text.replace(/^(?=.)/gm, indent);
-  };
-  let some = false;
-  return {
-    begin: ({ web = {}, ...rest }) => `${write(rest, '')}web:\n${write(web, '  ')}  routes:`,
-    routes: (routes) => {
-      const text = write(routes, '    ');
-      if (text === '') return '';
-      const start = some ? '' : '\n';
-      some = true;
-      return start + text;
-    },
-    end: () => (some ? '' : ' []\n'),
-  };
-}
-
-function isEmpty(value: Record<string, unknown>): boolean {
-  return Object.keys(value).length === 0;
 }

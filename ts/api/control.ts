@@ -1,15 +1,22 @@
+import type { IWorkerInfo } from '../../ts_interfaces/index.ts';
 import { systemClock } from '../core/clock.ts';
 import type { IProblem } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
+import { AccessService } from './access-service.ts';
 import { BackendService } from './backend-service.ts';
 import { CertificateService } from './certificate-service.ts';
 import { ConfigService } from './config-service.ts';
+import { ConnectionService } from './connection-service.ts';
 import { explain, type IExplainQuery, type IExplanation } from './explain.ts';
+import { LimitService } from './limit-service.ts';
 import { maintenanceCollection } from './maintenance.ts';
 import { isObject } from './merge-patch.ts';
+import { type IForeignPort, managementPort } from './port-clash.ts';
 import { type IBase, type IRebase, type IRebaseSettings, planRebase } from './rebase.ts';
 import { RouteService } from './route-service.ts';
-import { ControlState, type IControlParts, type TItemKind } from './state.ts';
+import { ControlState, type IControlParts, itemKinds, type TItemKind } from './state.ts';
+import { TcpPartsService } from './tcp-parts-service.ts';
+import { TcpService } from './tcp-service.ts';
 import { TokenService } from './token-service.ts';
 import type { IProcessControl, IStatsSource } from './types.ts';
 
@@ -28,6 +35,14 @@ export interface IStatus {
   entrypoints: Record<string, { address: string; port: number; tls: boolean }>;
   routes: number;
   certificates: number;
+  /** Entries of the TCP and UDP plane. */
+  tcp: number;
+  /** Address lists. */
+  access: number;
+  /** Named rate limits. */
+  limits: number;
+  /** Empty: everything runs in one process. */
+  workers: readonly IWorkerInfo[];
   configFile: string | null;
   /** Whether the file was written since it was loaded; null: no file, or it cannot be read. */
   configChanged: boolean | null;
@@ -46,6 +61,12 @@ export class ControlPlane {
   readonly routes: RouteService;
   readonly backends: BackendService;
   readonly certificates: CertificateService;
+  readonly tcp: TcpService;
+  /** Domain configs and port ranges of TCP entries. */
+  readonly tcpParts: TcpPartsService;
+  readonly access: AccessService;
+  readonly limits: LimitService;
+  readonly connections: ConnectionService;
   readonly tokens: TokenService;
   readonly configuration: ConfigService;
   readonly stats: IStatsSource;
@@ -58,6 +79,11 @@ export class ControlPlane {
     this.routes = new RouteService(this.state);
     this.backends = new BackendService(this.state, this.routes);
     this.certificates = new CertificateService(this.state);
+    this.tcp = new TcpService(this.state, () => this.foreignPorts());
+    this.tcpParts = new TcpPartsService(this.tcp);
+    this.access = new AccessService(this.state, parts.process);
+    this.limits = new LimitService(this.state, parts.process);
+    this.connections = new ConnectionService(this.state);
     this.tokens = new TokenService(parts.store, clock, logger);
     this.configuration = new ConfigService(this.state, parts.process);
     this.stats = parts.stats;
@@ -72,8 +98,7 @@ export class ControlPlane {
     const { store, marks } = this.state;
     await this.tokens.load();
     marks.load(await store.entries(maintenanceCollection));
-    await this.loadOverlay('routes');
-    await this.loadOverlay('certificates');
+    for (const kind of itemKinds) await this.loadOverlay(kind);
   }
 
   /**
@@ -84,8 +109,8 @@ export class ControlPlane {
    *
    * From this call to the commit no change may come between: run both inside of `exclusive`.
    */
-  rebase(base: IBase, settings?: IRebaseSettings): IRebase {
-    return planRebase(this.state, base, settings);
+  rebase(base: IBase, settings: IRebaseSettings = {}): IRebase {
+    return planRebase(this.state, base, settings, () => this.foreignPorts());
   }
 
   /**
@@ -118,10 +143,29 @@ export class ControlPlane {
       entrypoints: process.entrypoints(),
       routes: state.routes.size,
       certificates: state.certificates.size,
+      tcp: state.tcp.size,
+      access: state.access.size,
+      limits: state.limits.size,
+      workers: process.workers(),
       configFile: process.configFile,
       configChanged: await process.fileChanged(),
       problems: [...configuration.problems(), ...this.tokens.problems()],
     };
+  }
+
+  /** Names of address lists and limits that the API brought. */
+  overlayNames(): { accessLists: string[]; limits: string[] } {
+    const { access, limits } = this.state;
+    return { accessLists: namesIn(access.overlay()), limits: namesIn(limits.overlay()) };
+  }
+
+  /** Ports that are taken by something other than TCP entries. */
+  private foreignPorts(): IForeignPort[] {
+    const { process } = this;
+    const ports = Object.entries(process.entrypoints()).map(([name, { address, port }]) => {
+      return { holder: `the entrypoint "${name}"`, address, port };
+    });
+    return [...ports, ...managementPort(process.options().api)];
   }
 
   private async loadOverlay(kind: TItemKind): Promise<void> {
@@ -132,4 +176,8 @@ export class ControlPlane {
       else this.state.disabled[kind].set(key, { value, problems: [] });
     }
   }
+}
+
+function namesIn(overlay: ReadonlyMap<string, object | null>): string[] {
+  return [...overlay].flatMap(([name, value]) => (value === null ? [] : [name]));
 }

@@ -183,7 +183,12 @@ function verdictOf(
   }
   const alive = route.backends.filter((backend) => !backend.isDead).length;
   const all = route.backends.length;
-  if (alive === 0) steps.push(`503: none of its ${all} backends is alive`);
+  if (alive === 0)
+    steps.push(
+      `503: ${all === 1 ? 'its backend is dead' : `none of its ${all} backends is alive`}`,
+    );
+  else if (all === 1) steps.push('it goes to its only backend, which is alive');
+  else if (alive === 1) steps.push(`it goes to the one living backend (of ${all})`);
   else steps.push(`${route.strategy} picks one of ${alive} living backends (of ${all})`);
   return steps.join('; ');
 }

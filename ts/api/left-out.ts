@@ -1,6 +1,7 @@
-import type { RouteConfig } from '../../ts_interfaces/index.ts';
+import type { IWebOptions, RouteConfig } from '../../ts_interfaces/index.ts';
 import { readConditions } from '../config/item-problems.ts';
 import type { IProblem } from '../core/errors.ts';
+import type { TLogEvent } from '../core/log-event.ts';
 import type { ILogger } from '../core/logger.ts';
 import { sameConditions } from './route-conditions.ts';
 import type { ILiveRoute } from './types.ts';
@@ -47,17 +48,44 @@ export function routesToBlock(
   return [...blocked];
 }
 
+const leftOutEvents: Readonly<Record<string, TLogEvent>> = {
+  certificates: 'certificate.disabled',
+  'web.routes': 'route.disabled',
+  tcp: 'tcp.disabled',
+  'access.lists': 'access.disabled',
+  limits: 'limit.disabled',
+};
+
 /** Logs each problem with its place. */
 export function logProblems(problems: readonly IProblem[], logger: ILogger): void {
   for (const problem of problems) {
     const { path, message, file = 'line', line } = problem;
     const where = line === undefined ? path : `${path} (${file}:${line})`;
-    const [part] = /^(certificates|web\.routes)\b/.exec(path) ?? [];
-    if (part === undefined) {
-      logger.warn('config.warning', `${where}: ${message}`, { problem });
-    } else {
-      const event = part === 'certificates' ? 'certificate.disabled' : 'route.disabled';
-      logger.error(event, `Left out: ${where}: ${message}`, { problem });
-    }
+    const [part = ''] = /^(certificates|web\.routes|tcp|access\.lists|limits)\b/.exec(path) ?? [];
+    const event = leftOutEvents[part];
+    if (event === undefined) logger.warn('config.warning', `${where}: ${message}`, { problem });
+    else logger.error(event, `Left out: ${where}: ${message}`, { problem });
   }
+}
+
+/**
+ * What was left out at the start, and default certificates that are missing now.
+ *
+ * @param find the certificate of a domain.
+ */
+export function currentProblems(
+  { problems }: ILeftOut,
+  { entrypoints = {} }: IWebOptions,
+  find: (domain: string) => unknown,
+): IProblem[] {
+  const isOfDefault = /^web\.entrypoints\..*\.defaultCertificate$/;
+  const missing = Object.entries(entrypoints).flatMap(([name, { tls }]) => {
+    const domain = typeof tls === 'object' ? tls.defaultCertificate : undefined;
+    if (domain === undefined || find(domain) !== undefined) return [];
+    const message =
+      'There is no certificate for this domain: clients that name no host are refused';
+    const path = `web.entrypoints.${name}.tls.defaultCertificate`;
+    return [problems.find((known) => known.path === path) ?? { path, message, value: domain }];
+  });
+  return [...problems.filter((problem) => !isOfDefault.test(problem.path)), ...missing];
 }

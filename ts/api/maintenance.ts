@@ -6,13 +6,14 @@ import type { IHealthTarget, ILiveRoute } from './types.ts';
 export const maintenanceCollection = 'maintenance';
 
 /**
- * Which backends were taken out by hand. The marks are stored, so they outlive a restart; they wait
+ * Which backends were taken out by hand, by route (its id) or by group of TCP backends (`tcp:…`, see
+ * `IHealthTarget`). The marks are stored, so they outlive a restart; they wait
  * when a reload takes their route away, and are forgotten when the API removes the route or the
  * backend.
  */
 export class MaintenanceMarks {
   private readonly health: IHealthTarget;
-  /** Route id to backend ids. */
+  /** Ids of routes and groups to backend ids. */
   private readonly marks = new Map<string, Set<string>>();
 
   constructor(health: IHealthTarget) {
@@ -36,8 +37,8 @@ export class MaintenanceMarks {
     return this.marks.get(routeId)?.has(backendId) === true;
   }
 
-  /** Ids of the routes that have marks. */
-  routeIds(): IterableIterator<string> {
+  /** Ids of the routes and groups of TCP backends that have marks. */
+  groupIds(): IterableIterator<string> {
     return this.marks.keys();
   }
 
@@ -65,6 +66,11 @@ export class MaintenanceMarks {
   tell(routeId: string, backendId: string, dead: boolean): void {
     if (dead) this.health.markDead(routeId, backendId);
     else this.health.markAlive(routeId, backendId);
+  }
+
+  /** The same for a group of TCP backends. */
+  applyToGroup(groupId: string): void {
+    for (const backendId of this.marks.get(groupId) ?? []) this.health.markDead(groupId, backendId);
   }
 
   /** Takes the marked backends of a live route out of rotation, where they are not out already. */

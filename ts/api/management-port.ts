@@ -14,7 +14,7 @@ export interface IManagementPortParts {
   logger: ILogger;
 }
 
-/** A management port that is bound and not announced; `server` null: there is to be none. */
+/** A management port that is bound and not announced, or the one that is there; null: there is to be none. */
 export interface IPreparedPort {
   options: IApiOptions;
   server: ApiServer | null;
@@ -45,6 +45,10 @@ export class ManagementPort {
   async prepare(options: IApiOptions = {}): Promise<IPreparedPort | undefined> {
     if (isDeepStrictEqual(options, this.options)) return undefined;
     if (options.enabled !== true) return { options, server: null };
+    const { hosts: _before, ...place } = this.options;
+    const { hosts: _after, ...wanted } = options;
+    const { server: current } = this;
+    if (current !== null && isDeepStrictEqual(place, wanted)) return { options, server: current };
     const server = new ApiServer({ ...this.parts, options });
     try {
       await server.start();
@@ -62,7 +66,8 @@ export class ManagementPort {
     const before = this.server;
     this.options = options;
     this.server = server;
-    if (before === null) return;
+    server?.answerTo(options.hosts);
+    if (before === null || before === server) return;
     const { logger } = this.parts;
     this.leaving = this.leaving
       .then(() => before.stop())
@@ -74,6 +79,7 @@ export class ManagementPort {
 
   /** Closes what was prepared and is not applied. */
   async discard({ server }: IPreparedPort): Promise<void> {
+    if (server === this.server) return;
     await server?.stop();
     await this.announce();
   }

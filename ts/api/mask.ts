@@ -20,7 +20,7 @@ const openMembers = new Set<string>([
   ...['paths', 'methods', 'priority', 'authProvider', 'upstreamHost', 'stripPrefix', 'addPrefix'],
   ...['redirect', 'forwarded', 'allowConnect', 'sticky', 'retry', 'health', 'limits', 'timeouts'],
   ...['keepAliveMax', 'hostname', 'port', 'weight', 'socketPath', 'isDead', 'deadSince'],
-  ...['failureCount', 'maintenance'],
+  ...['failureCount', 'maintenance', 'access', 'rateLimits', 'sendProxyProtocol'],
 ]);
 
 /**

@@ -44,7 +44,8 @@ function buildDocument(version: string): TObject {
     info: {
       title: 'DcRouter management API',
       version,
-      description: 'Routes, certificates and statistics of a running DcRouter.',
+      description:
+        'Routes, TCP entries, access lists, limits, certificates, connections and statistics of a running DcRouter.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: basePath }],
@@ -78,7 +79,7 @@ function operationObject(operation: IOperation): TObject {
       ? {}
       : {
           requestBody: {
-            required: true,
+            required: body.isOptional !== true,
             content: contentOf(body.schema, body.contentTypes ?? ['application/json'], 'input'),
           },
         }),
@@ -125,7 +126,10 @@ function parametersOf({ path, query, conditions }: IOperation): TObject[] {
 const pathParameters: Record<string, string> = {
   vHost: 'Id of the route, or its virtual host where only one route has it',
   id: 'Its id',
-  domain: 'The domain, e.g. `*.example.com`',
+  domain: 'The domain, e.g. `*.example.com`; of a domain config its id or one of its domains',
+  name: 'Its name',
+  backend: 'Id of the backend',
+  range: 'A port or ports, e.g. `6000-6010`',
 };
 
 function responsesOf({ answers, refusals = [], body }: IOperation): TObject {

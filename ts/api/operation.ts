@@ -38,6 +38,17 @@ export interface IAnswerSpec {
   headers?: readonly ('ETag' | 'Location' | 'Link')[];
 }
 
+/** What the document says about a body. */
+export interface IBodySpec {
+  schema: z.ZodType;
+  /** Media types. @default application/json */
+  contentTypes?: readonly string[];
+  /** May be left out. @default false */
+  isOptional?: boolean;
+  /** Bytes; above: 413. @default that of the server */
+  bytesMax?: number;
+}
+
 /**
  * One operation of the API: what the server does and what the OpenAPI document says, in one place.
  */
@@ -52,8 +63,8 @@ export interface IOperation {
   description?: string;
   scope: TScope;
   query?: z.ZodObject;
-  /** What it takes as body; the media types default to application/json. */
-  body?: { schema: z.ZodType; contentTypes?: readonly string[] };
+  /** What it takes as body. */
+  body?: IBodySpec;
   /** Conditional headers that it honours. */
   conditions?: readonly ('If-Match' | 'If-None-Match')[];
   answers: Readonly<Record<number, IAnswerSpec>>;

@@ -32,9 +32,17 @@ const statusOf: Partial<Record<TErrorCode, number>> = {
   BACKEND_UNKNOWN: 404,
   CERTIFICATE_INVALID: 422,
   CERTIFICATE_UNKNOWN: 404,
+  TCP_INVALID: 422,
+  TCP_EXISTS: 409,
+  TCP_UNKNOWN: 404,
+  ACCESS_INVALID: 422,
+  ACCESS_UNKNOWN: 404,
+  LIMIT_INVALID: 422,
+  LIMIT_UNKNOWN: 404,
+  CONNECTION_UNKNOWN: 404,
   TOKEN_UNKNOWN: 404,
   PRECONDITION_FAILED: 412,
-  // A reload that wants a port or a log file which cannot be had.
+  // A TCP entry or a reload that wants a port or a log file which cannot be had.
   LISTEN_FAILED: 422,
   LOG_FAILED: 422,
 };
@@ -43,6 +51,7 @@ const statusOf: Partial<Record<TErrorCode, number>> = {
 const laterDetail: Partial<Record<TErrorCode, string>> = {
   STORE_FAILED: 'The store cannot be read or written now; nothing has changed',
   NOT_RUNNING: 'The router is not running; nothing has changed',
+  WORKER_FAILED: 'A worker process failed; it is started anew, and the log says more',
 };
 
 /** Errors of fastify, by their codes. */

@@ -1,19 +1,36 @@
-import type { ICertificateOptions, RouteConfig } from '../../ts_interfaces/index.ts';
-import { LayeredItems } from '../config/layers.ts';
+import type {
+  ICertificateOptions,
+  IPortProxySettings,
+  IRateLimit,
+  RouteConfig,
+} from '../../ts_interfaces/index.ts';
 import { parseCertificate, parseRoute } from '../config/parse.ts';
 import { DcError, type IProblem } from '../core/errors.ts';
 import type { TJson } from '../storage/store.ts';
+import { baseList, checkList, parseStoredList } from './access-input.ts';
+import { parseStoredLimit } from './limit-input.ts';
+import { checkNames } from './named-items.ts';
+import {
+  findClash,
+  foreignHolder,
+  holderOf,
+  type IForeignPort,
+  type IPortHolder,
+} from './port-clash.ts';
+import {
+  changedItems,
+  commitKind,
+  disable,
+  goneFrom,
+  type IPlan,
+  layOver,
+  problemsIn,
+} from './rebase-layers.ts';
 import { sameConditions } from './route-conditions.ts';
 import { RouteIndex } from './route-index.ts';
-import {
-  type ControlState,
-  type IDisabledItem,
-  idsAndHosts,
-  overlayChange,
-  same,
-  type TItemKind,
-} from './state.ts';
-import type { ILiveRoute } from './types.ts';
+import { type ControlState, type IAddressList, type INamedLimit, idsAndHosts } from './state.ts';
+import { parseStoredTcp, tcpWords } from './tcp-input.ts';
+import type { ILiveRoute, ITcpChanges, ITcpTarget } from './types.ts';
 
 /** What a configuration says: the base, which the API's changes lie over. */
 export interface IBase {
@@ -21,6 +38,12 @@ export interface IBase {
   routes: Iterable<RouteConfig>;
   /** As `parseCertificate` makes them. Domains are unique. */
   certificates: Iterable<ICertificateOptions>;
+  /** As `parseTcpEntry` makes them. Ids are unique. @default none */
+  tcp?: Iterable<IPortProxySettings>;
+  /** Address lists by name, with what their files hold. @default none */
+  access?: ReadonlyMap<string, readonly string[]>;
+  /** By name. @default none */
+  limits?: Readonly<Record<string, IRateLimit>>;
 }
 
 /** How a new base is taken in. */
@@ -32,6 +55,12 @@ export interface IRebaseSettings {
    * @default false
    */
   everyRoute?: boolean;
+  /** Ports of entrypoints and management port in the configuration to come. @default those of now */
+  ports?: readonly IForeignPort[];
+  /** Sets all TCP entries, not only those that changed: the plane has none. @default false */
+  everyEntry?: boolean;
+  /** Prepares and takes the TCP entries. @default the control plane's */
+  tcp?: ITcpTarget;
 }
 
 /** What a new base means, worked out and not yet done. */
@@ -40,57 +69,77 @@ export interface IRebase {
   readonly routes: { set: readonly ILiveRoute[]; removed: readonly string[] };
   /** Certificates to serve, and domains to serve no more. */
   readonly certificates: { set: readonly ICertificateOptions[]; removed: readonly string[] };
+  /** TCP entries to add or replace, and ids of those to remove. */
+  readonly tcp: ITcpChanges;
+  readonly access: { set: readonly IAddressList[]; removed: readonly string[] };
+  readonly limits: { set: readonly INamedLimit[]; removed: readonly string[] };
   /**
-   * Items of the base that cannot be used. They are in neither list: refuse the base, or go on
+   * Items of the base that cannot be used. They are in none of the lists: refuse the base, or go on
    * without them.
    */
   readonly problems: readonly IProblem[];
-  /** Makes it live: changes router and certificates, then commits. Synchronous; never throws. */
+  /**
+   * Compiles the TCP entries and binds their ports; nothing is live yet. Entries of the overlay that
+   * cannot be had are disabled and leave `tcp`. Call it before `swap`, and `discard` if that does
+   * not come.
+   *
+   * @param mode `start` leaves entries of the base out as well, with a problem each. @default
+   * 'strict'
+   * @throws DcError `LISTEN_FAILED`, `TCP_INVALID` for an entry of the base; nothing is left open.
+   */
+  prepare(mode?: 'strict' | 'start'): Promise<void>;
+  /** What the TCP target has prepared; undefined: nothing, or not yet. */
+  readonly preparedTcp: unknown;
+  /** Closes what `prepare` opened; harmless without it and after `swap`. */
+  discard(): Promise<void>;
+  /**
+   * Makes it live: lists and limits, certificates, TCP entries, routes; then commits. Synchronous;
+   * never throws after `prepare`, which may be left out where no TCP entry changes.
+   */
   swap(): void;
   /** Only takes note of it, when the caller has made the lists live. Synchronous; never throws. */
   commit(): void;
 }
 
-/** What is done with the items of one kind. */
-interface IKind<T extends object> {
-  name: TItemKind;
-  current: LayeredItems<T>;
-  /** Reads what the store holds. @throws DcError */
-  parse(stored: TJson): T;
-  /** @throws DcError when the item cannot be used. */
-  check(item: T): void;
-  /** Also checks items that were in use before. */
-  everyItem: boolean;
-}
-
-/** One kind of items, as they will be. */
-interface IPlan<T extends object> {
-  kind: IKind<T>;
-  base: Map<string, T>;
-  next: LayeredItems<T>;
-  disabled: Map<string, IDisabledItem>;
-  /** Keys whose overlay entry equals the new base: the file has caught up. */
-  caughtUp: string[];
-}
-
-/** Works out what a new base changes. It must run and end in one turn of `state.serial`. */
+/**
+ * Works out what a new base changes. It must run and end in one turn of `state.serial`.
+ * @param held ports of entrypoints and management port as they are.
+ */
 export function planRebase(
   state: ControlState,
   base: IBase,
-  settings: IRebaseSettings = {},
+  settings: IRebaseSettings,
+  held: () => readonly IForeignPort[],
 ): IRebase {
-  const { everyRoute = false } = settings;
   const problems: IProblem[] = [];
+  const access = layOver(state, keyed(listsOf(state, base), 'name'), {
+    name: 'access',
+    current: state.access,
+    parse: parseStoredList,
+    check: checkList,
+  });
+  const limits = layOver(state, keyed(limitsOf(base), 'name'), {
+    name: 'limits',
+    current: state.limits,
+    parse: parseStoredLimit,
+    check: () => undefined,
+  });
+  const setAccess = changedItems(access, problems, new Map());
+  const setLimits = changedItems(limits, problems, new Map());
+  const names = { access: access.next, limits: limits.next };
+
   const prepared = new Map<string, ILiveRoute>();
   const routes = layOver(state, keyed(base.routes, 'id'), {
     name: 'routes',
     current: state.routes,
     parse: (stored) => parseRoute(stored),
     check: (config) => {
+      checkNames({ noun: 'route', invalid: 'ROUTE_INVALID' }, config, names);
       const route = settings.prepareRoute?.(config) ?? state.router.prepareRoute(config);
       prepared.set(config.id, route);
     },
-    everyItem: everyRoute,
+    recheck: (config) => checkNames({ noun: 'route', invalid: 'ROUTE_INVALID' }, config, names),
+    everyItem: settings.everyRoute ?? false,
   });
   const index = disableTwins(routes);
   const certificates = layOver(state, keyed(base.certificates, 'domain'), {
@@ -100,113 +149,161 @@ export function planRebase(
     check: (options) => {
       state.certificateTarget.inspect(options);
     },
-    everyItem: false,
   });
+  const checkEntry = (entry: IPortProxySettings): void => checkNames(tcpWords, entry, names);
+  const tcp = layOver(state, keyed(base.tcp ?? [], 'id'), {
+    name: 'tcp',
+    current: state.tcp,
+    parse: parseStoredTcp,
+    check: checkEntry,
+    recheck: checkEntry,
+    everyItem: settings.everyEntry ?? false,
+  });
+  disableClashes(tcp, settings.ports ?? held());
 
   const setRoutes = changedItems(routes, problems, prepared).flatMap(
     ({ id }) => prepared.get(id) ?? [],
   );
   const setCertificates = changedItems(certificates, problems, new Map());
-  const removedRoutes = goneFrom(routes);
-  const removedCertificates = goneFrom(certificates);
+  const setTcp = changedItems(tcp, problems, new Map());
+  const [goneRoutes, goneCertificates] = [goneFrom(routes), goneFrom(certificates)];
+  const [goneAccess, goneLimits] = [goneFrom(access), goneFrom(limits)];
+  const plane = new TcpRebase(settings.tcp ?? state.tcpTarget, tcp, setTcp);
 
   function commit(): void {
+    commitKind(state, access);
+    commitKind(state, limits);
     commitKind(state, routes);
     commitKind(state, certificates);
+    commitKind(state, tcp);
+    state.access = access.next;
+    state.limits = limits.next;
     state.routes = routes.next;
     state.certificates = certificates.next;
+    state.tcp = tcp.next;
     state.takeIndex(index);
-    for (const id of state.marks.routeIds()) state.marks.applyTo(state.router.route(id));
+    for (const id of state.marks.groupIds()) {
+      const route = state.router.route(id);
+      if (route === undefined) state.marks.applyToGroup(id);
+      else state.marks.applyTo(route);
+    }
   }
 
   return {
-    routes: { set: setRoutes, removed: removedRoutes },
-    certificates: { set: setCertificates, removed: removedCertificates },
+    routes: { set: setRoutes, removed: goneRoutes },
+    certificates: { set: setCertificates, removed: goneCertificates },
+    get tcp() {
+      return plane.changes;
+    },
+    get preparedTcp() {
+      return plane.prepared?.value;
+    },
+    access: { set: setAccess, removed: goneAccess },
+    limits: { set: setLimits, removed: goneLimits },
     problems,
+    prepare: (mode = 'strict') => plane.prepare(mode === 'start' ? problems : null),
+    discard: () => plane.discard(),
     commit,
     swap: () => {
-      for (const id of removedRoutes) state.router.removeRoute(id);
-      for (const route of setRoutes) state.router.setRoute(route);
-      for (const domain of removedCertificates) state.certificateTarget.remove(domain);
+      for (const { name, addresses } of setAccess) state.accessTarget.set(name, addresses);
+      for (const { name, limit } of setLimits) state.limitTarget.set(name, limit);
+      for (const domain of goneCertificates) state.certificateTarget.remove(domain);
       for (const options of setCertificates) state.certificateTarget.set(options);
+      plane.swap();
+      for (const id of goneRoutes) state.router.removeRoute(id);
+      for (const route of setRoutes) state.router.setRoute(route);
+      // Last: until here somebody may have named them.
+      for (const name of goneAccess) state.accessTarget.delete(name);
+      for (const name of goneLimits) state.limitTarget.delete(name);
       commit();
     },
   };
 }
 
-/** Lays the overlay over a new base. What of the overlay cannot be used any more is disabled. */
-function layOver<T extends object>(
-  state: ControlState,
-  base: Map<string, T>,
-  kind: IKind<T>,
-): IPlan<T> {
-  const { current } = kind;
-  for (const [key, value] of base) {
-    // An item that stays keeps its object, so that nothing is held twice and the router's route
-    // fits it.
-    const old = current.baseOf(key);
-    if (old !== undefined && same(old, value)) base.set(key, old);
-  }
-  const next = new LayeredItems<T>({ same });
-  next.setBase(base);
-  const plan: IPlan<T> = { kind, base, next, disabled: new Map(), caughtUp: [] };
-  const was = state.disabled[kind.name];
-  for (const [key, value] of current.overlay()) {
-    if (value === null) next.apply(key, was.has(key) ? undefined : null);
-    else place(plan, key, value as unknown as TJson, () => recheck(kind, value));
-  }
-  for (const [key, { value }] of was) {
-    place(plan, key, value, () => {
-      const item = kind.parse(value);
-      kind.check(item);
-      return item;
-    });
-  }
-  return plan;
-}
+/** The TCP entries of a rebase, whose ports have to be bound before the swap. */
+class TcpRebase {
+  private readonly plan: IPlan<IPortProxySettings>;
+  private set: readonly IPortProxySettings[];
+  prepared: { value: unknown } | undefined;
+  private readonly target: ITcpTarget;
 
-function recheck<T extends object>(kind: IKind<T>, item: T): T {
-  if (kind.everyItem) kind.check(item);
-  return item;
-}
-
-function place<T extends object>(plan: IPlan<T>, key: string, stored: TJson, read: () => T): void {
-  const problems: IProblem[] = [];
-  attempt(problems, '', () => {
-    const item = read();
-    if (plan.next.planSet(key, item) === undefined) plan.caughtUp.push(key);
-    else plan.next.apply(key, item);
-  });
-  if (problems.length === 0) return;
-  plan.disabled.set(key, { value: stored, problems });
-  // Not even the file's item takes its place: it may lack what the API added, e.g. authentication.
-  plan.next.applyRemove(key);
-}
-
-/**
- * Items that are new or another object than before; those of the base that cannot be used are taken
- * out of it.
- */
-function changedItems<T extends object>(
-  plan: IPlan<T>,
-  problems: IProblem[],
-  checked: ReadonlyMap<string, unknown>,
-): T[] {
-  const { kind, base, next } = plan;
-  const changed: T[] = [];
-  const refused: string[] = [];
-  for (const [key, { value }] of next.entries()) {
-    if (!kind.everyItem && kind.current.get(key)?.value === value) continue;
-    const before = problems.length;
-    if (!checked.has(key)) attempt(problems, `${kind.name}[${key}]`, () => kind.check(value));
-    if (problems.length === before) changed.push(value);
-    else refused.push(key);
+  constructor(
+    target: ITcpTarget,
+    plan: IPlan<IPortProxySettings>,
+    set: readonly IPortProxySettings[],
+  ) {
+    this.target = target;
+    this.plan = plan;
+    this.set = set;
   }
-  if (refused.length > 0) {
-    for (const key of refused) base.delete(key);
+
+  get changes(): ITcpChanges {
+    return { set: this.set, removed: goneFrom(this.plan) };
+  }
+
+  /** @param problems where to tell of entries of the base that are left out; null: none may be. */
+  async prepare(problems: IProblem[] | null): Promise<void> {
+    const { target } = this;
+    if (this.isEmpty()) return;
+    try {
+      this.prepared = { value: await target.prepare(this.changes) };
+    } catch (error) {
+      if (!(await this.disableBroken(error, problems))) throw error;
+      if (this.isEmpty()) return;
+      this.prepared = { value: await target.prepare(this.changes) };
+    }
+  }
+
+  async discard(): Promise<void> {
+    const { prepared } = this;
+    this.prepared = undefined;
+    if (prepared !== undefined) await this.target.discard(prepared.value);
+  }
+
+  swap(): void {
+    const { prepared } = this;
+    this.prepared = undefined;
+    if (prepared !== undefined) this.target.apply(prepared.value);
+    else if (!this.isEmpty()) throw new Error('TCP entries were not prepared before the swap');
+  }
+
+  private isEmpty(): boolean {
+    const { set, removed } = this.changes;
+    return set.length + removed.length === 0;
+  }
+
+  /** Tries the entries that may be left out one by one; false: none of them was at fault. */
+  private async disableBroken(cause: unknown, baseProblems: IProblem[] | null): Promise<boolean> {
+    const { target } = this;
+    if (!(cause instanceof DcError)) throw cause;
+    const overlay = this.plan.next.overlay();
+    const broken = new Set<string>();
+    for (const entry of this.set) {
+      const isOverlay = overlay.get(entry.id) === entry;
+      if (!isOverlay && baseProblems === null) continue;
+      try {
+        const changes = { set: [entry], removed: this.changes.removed };
+        await target.discard(await target.prepare(changes));
+      } catch (error) {
+        const problems = problemsIn(error);
+        broken.add(entry.id);
+        if (isOverlay) disable(this.plan, entry.id, entry as unknown as TJson, problems);
+        else this.leaveOut(entry.id, problems, baseProblems ?? []);
+      }
+    }
+    this.set = this.set.filter(({ id }) => !broken.has(id));
+    return broken.size > 0;
+  }
+
+  private leaveOut(id: string, found: readonly IProblem[], problems: IProblem[]): void {
+    const { base, next } = this.plan;
+    base.delete(id);
     next.setBase(base);
+    for (const problem of found) {
+      const place = problem.path === '' ? '' : `.${problem.path}`;
+      problems.push({ ...problem, path: `tcp[${id}]${place}` });
+    }
   }
-  return changed;
 }
 
 /**
@@ -219,73 +316,58 @@ function disableTwins(plan: IPlan<RouteConfig>): RouteIndex | undefined {
   const index = new RouteIndex(idsAndHosts(plan.next));
   for (const [id, config] of overlay) {
     if (config === null) continue;
-    const twin = twinOf(plan.next, index, config);
+    const twin = twinOf(plan, index, config);
     if (twin === undefined) continue;
     const message = `Must differ from route "${twin}" in its vHost, conditions or priority`;
-    plan.disabled.set(id, {
-      value: config as unknown as TJson,
-      problems: [{ path: 'vHost', message, value: config.vHost }],
-    });
-    plan.next.applyRemove(id);
+    const problem = { path: 'vHost', message, value: config.vHost };
+    disable(plan, id, config as unknown as TJson, [problem]);
     index.remove(id, config.vHost);
   }
   return index;
 }
 
 function twinOf(
-  routes: LayeredItems<RouteConfig>,
+  { next }: IPlan<RouteConfig>,
   index: RouteIndex,
   config: RouteConfig,
 ): string | undefined {
   for (const id of index.with(config.vHost)) {
-    const other = routes.get(id)?.value;
+    const other = next.get(id)?.value;
     if (id !== config.id && other !== undefined && sameConditions(config, other)) return id;
   }
   return undefined;
 }
 
-function commitKind<T extends object>(state: ControlState, plan: IPlan<T>): void {
-  const { disabled, caughtUp } = plan;
-  const { name } = plan.kind;
-  for (const [key, { problems }] of disabled) {
-    if (state.disabled[name].get(key)?.problems.length) continue;
-    const event = name === 'routes' ? 'route.disabled' : 'certificate.disabled';
-    const message = `${name}[${key}], as the API stored it, cannot be used`;
-    state.logger.error(event, message, { problems });
+/** Disables entries of the overlay whose ports somebody else has by now. */
+function disableClashes(plan: IPlan<IPortProxySettings>, ports: readonly IForeignPort[]): void {
+  const overlay = plan.next.overlay();
+  if (overlay.size === 0) return;
+  const holders: IPortHolder[] = ports.map(foreignHolder);
+  for (const [id, { value }] of plan.next.entries()) {
+    if (!overlay.has(id)) holders.push(holderOf(value));
   }
-  state.disabled[name] = disabled;
-  if (caughtUp.length > 0) forget(state, name, caughtUp);
-}
-
-/** Drops overlay entries that say the same as the file, in a turn of their own. */
-function forget(state: ControlState, kind: TItemKind, keys: readonly string[]): void {
-  state.serial
-    .run(() => {
-      // In the meantime somebody may have changed one again.
-      const overlay = state[kind].overlay();
-      const idle = keys.filter((key) => !overlay.has(key) && !state.disabled[kind].has(key));
-      return state.store.write(idle.map((key) => overlayChange(kind, key, undefined)));
-    })
-    .catch((error: unknown) => {
-      const message = `Cannot forget changes of ${kind} that the file has as well`;
-      state.logger.warn('store.failed', message, { error });
-    });
-}
-
-/** Runs a check; what a `DcError` says becomes problems. */
-function attempt(problems: IProblem[], prefix: string, check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    if (!(error instanceof DcError)) throw error;
-    const { message } = error;
-    const found = error.problems.length > 0 ? error.problems : [{ path: '', message }];
-    for (const problem of found) problems.push({ ...problem, path: joined(prefix, problem.path) });
+  for (const [id, entry] of overlay) {
+    if (entry === null) continue;
+    const mine = holderOf(entry);
+    const found = findClash(mine.spans, holders);
+    if (found === undefined) {
+      holders.push(mine);
+      continue;
+    }
+    const message = `Must have ports of its own: ${found.holder} has port ${found.port}`;
+    const problem = { path: 'fromPort', message, value: found.port };
+    disable(plan, id, entry as unknown as TJson, [problem]);
   }
 }
 
-function joined(prefix: string, path: string): string {
-  return prefix === '' || path === '' ? prefix + path : `${prefix}.${path}`;
+function* listsOf(state: ControlState, { access = new Map() }: IBase): Iterable<IAddressList> {
+  for (const [name, addresses] of access) {
+    yield baseList(name, addresses, state.access.baseOf(name));
+  }
+}
+
+function* limitsOf({ limits = {} }: IBase): Iterable<INamedLimit> {
+  for (const [name, limit] of Object.entries(limits)) yield { name, limit };
 }
 
 function keyed<K extends string, T extends Record<K, string>>(
@@ -295,10 +377,4 @@ function keyed<K extends string, T extends Record<K, string>>(
   const map = new Map<string, T>();
   for (const item of items) map.set(item[key], item);
   return map;
-}
-
-function goneFrom<T extends object>({ kind, next }: IPlan<T>): string[] {
-  const gone: string[] = [];
-  for (const [key] of kind.current.entries()) if (next.get(key) === undefined) gone.push(key);
-  return gone;
 }

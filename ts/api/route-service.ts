@@ -1,11 +1,14 @@
 import type { RouteConfig, TRouteInput } from '../../ts_interfaces/index.ts';
 import { normalizeVHost } from '../config/host-name.ts';
+import { parseRoute } from '../config/parse.ts';
 import { DcError } from '../core/errors.ts';
-import type { IStoreChange } from '../storage/store.ts';
 import { ApiError } from './api-error.ts';
-import { checkPrecondition, type IPrecondition } from './entity-tag.ts';
+import type { IPrecondition } from './entity-tag.ts';
+import { unmasked } from './item-input.ts';
+import { type IItemChange, type IItemKind, ItemStore } from './item-store.ts';
 import { maintenanceChange } from './maintenance.ts';
-import { isObject, mergePatch } from './merge-patch.ts';
+import { isObject } from './merge-patch.ts';
+import { checkNames } from './named-items.ts';
 import {
   cursorAfter,
   type IPage,
@@ -15,9 +18,9 @@ import {
 } from './paging.ts';
 import { sameConditions } from './route-conditions.ts';
 import { pageOf } from './route-index.ts';
-import { checkSameId, notAnObject, parseInput, withId, wrongId } from './route-input.ts';
-import { type IRouteView, type ITagged, tagOf, viewOf } from './route-view.ts';
-import { type ControlState, overlayChange } from './state.ts';
+import { type IRouteView, type ITagged, tagOf, viewOf, withoutLiveState } from './route-view.ts';
+import type { ControlState } from './state.ts';
+import type { ILiveRoute } from './types.ts';
 
 /** Which routes to list. */
 export interface IRouteQuery extends IPageQuery {
@@ -36,9 +39,11 @@ export interface IRouteQuery extends IPageQuery {
  */
 export class RouteService {
   private readonly state: ControlState;
+  private readonly items: ItemStore<RouteConfig, ILiveRoute | undefined>;
 
   constructor(state: ControlState) {
     this.state = state;
+    this.items = new ItemStore(state, routeKind(state));
   }
 
   /** Number of routes. */
@@ -72,15 +77,8 @@ export class RouteService {
    * Adds a route.
    * @throws DcError `ROUTE_INVALID`, `ROUTE_EXISTS`, `STORE_FAILED`
    */
-  add(input: TRouteInput | unknown): Promise<ITagged<IRouteView>> {
-    return this.state.serial.run(async () => {
-      const config = parseInput(input, undefined);
-      if (this.state.routes.get(config.id) !== undefined) {
-        throw new DcError('ROUTE_EXISTS', `A route has the id "${config.id}" already`);
-      }
-      await this.save(undefined, config);
-      return this.view(config.id);
-    });
+  async add(input: TRouteInput | unknown): Promise<ITagged<IRouteView>> {
+    return this.view(await this.items.add(input));
   }
 
   /**
@@ -89,21 +87,13 @@ export class RouteService {
    * @throws DcError `ROUTE_INVALID`, `ROUTE_EXISTS`, `PRECONDITION_FAILED`, `STORE_FAILED`;
    *   ApiError `ROUTE_AMBIGUOUS`
    */
-  put(
+  async put(
     selector: string,
     input: unknown,
     precondition?: IPrecondition,
   ): Promise<ITagged<IRouteView> & { created: boolean }> {
-    return this.state.serial.run(async () => {
-      const id = this.find(selector);
-      const current = id === undefined ? undefined : this.config(id);
-      checkPrecondition(precondition, id === undefined ? undefined : this.view(id).tag);
-      const config = parseInput(withId(input, id ?? selector), current);
-      if (current === undefined) this.checkNewName(config, selector);
-      else checkSameId(config, current.id);
-      await this.save(current, config);
-      return { ...this.view(config.id), created: current === undefined };
-    });
+    const { key, created } = await this.items.put(selector, input, precondition);
+    return { ...this.view(key), created };
   }
 
   /**
@@ -111,15 +101,12 @@ export class RouteService {
    * replaced whole.
    * @throws as `put`, and DcError `ROUTE_UNKNOWN`
    */
-  patch(
+  async patch(
     selector: string,
     patch: unknown,
     precondition?: IPrecondition,
   ): Promise<ITagged<IRouteView>> {
-    return this.edit(selector, precondition, (current) => {
-      if (!isObject(patch)) throw notAnObject();
-      return mergePatch(current, patch);
-    });
+    return this.view(await this.items.patch(selector, patch, precondition));
   }
 
   /**
@@ -129,16 +116,7 @@ export class RouteService {
    *   `ROUTE_AMBIGUOUS`
    */
   remove(selector: string, precondition?: IPrecondition): Promise<void> {
-    return this.state.serial.run(async () => {
-      if (this.find(selector) === undefined && this.state.disabled.routes.has(selector)) {
-        checkPrecondition(precondition, undefined);
-        await this.removeDisabled(selector);
-        return;
-      }
-      const id = this.resolve(selector);
-      checkPrecondition(precondition, this.view(id).tag);
-      await this.save(this.config(id), undefined);
-    });
+    return this.items.remove(selector, precondition);
   }
 
   /**
@@ -147,20 +125,12 @@ export class RouteService {
    * @param change makes the new route of the current one; it is checked like any input.
    * @throws as `patch`, and whatever `change` throws
    */
-  edit(
+  async edit(
     selector: string,
     precondition: IPrecondition | undefined,
     change: (current: RouteConfig) => unknown,
   ): Promise<ITagged<IRouteView>> {
-    return this.state.serial.run(async () => {
-      const id = this.resolve(selector);
-      checkPrecondition(precondition, this.view(id).tag);
-      const current = this.config(id);
-      const config = parseInput(change(current), current);
-      checkSameId(config, id);
-      await this.save(current, config);
-      return this.view(id);
-    });
+    return this.view(await this.items.edit(selector, precondition, change));
   }
 
   /**
@@ -168,31 +138,7 @@ export class RouteService {
    * @throws DcError `ROUTE_UNKNOWN`; ApiError `ROUTE_AMBIGUOUS` (409) naming the ids
    */
   resolve(selector: string): string {
-    const id = this.find(selector);
-    if (id !== undefined) return id;
-    const disabled = this.state.disabled.routes.get(selector);
-    if (disabled === undefined) {
-      throw new DcError('ROUTE_UNKNOWN', `No route has the id or virtual host "${selector}"`);
-    }
-    throw new DcError('ROUTE_UNKNOWN', `The route "${selector}" is disabled: it is not valid`, {
-      problems: disabled.problems,
-    });
-  }
-
-  private find(selector: string): string | undefined {
-    if (this.state.routes.get(selector) !== undefined) return selector;
-    const vHost = normalizeVHost(selector);
-    const ids = typeof vHost === 'string' ? this.state.index.idsOf(vHost) : [];
-    if (ids.length <= 1) return ids[0];
-    throw new ApiError(
-      'ROUTE_AMBIGUOUS',
-      `${ids.length} routes have the virtual host "${selector}": use the id of one`,
-      {
-        problems: ids
-          .slice(0, 100)
-          .map((id) => ({ path: 'vHost', message: `Route "${id}" has it`, value: id })),
-      },
-    );
+    return this.items.resolve(selector);
   }
 
   private async filtered({ vHost, q }: IRouteQuery): Promise<string[] | undefined> {
@@ -216,87 +162,105 @@ export class RouteService {
   }
 
   private view(id: string): ITagged<IRouteView> {
-    const { router, routes } = this.state;
-    const found = routes.get(id);
-    if (found === undefined) throw new DcError('ROUTE_UNKNOWN', `No route has the id "${id}"`);
-    const live = router.route(id);
-    return {
-      item: viewOf(found.value, found.origin, live),
-      tag: tagOf(found.value, found.origin, live),
-    };
+    const { value, origin } = this.items.get(id);
+    const live = this.state.router.route(id);
+    return { item: viewOf(value, origin, live), tag: tagOf(value, origin, live) };
   }
+}
 
-  private config(id: string): RouteConfig {
-    const found = this.state.routes.get(id);
-    if (found === undefined) throw new DcError('ROUTE_UNKNOWN', `No route has the id "${id}"`);
-    return found.value;
+/** What is particular to routes. */
+function routeKind(state: ControlState): IItemKind<RouteConfig, ILiveRoute | undefined> {
+  const words = { noun: 'route', nameOf: 'id', invalid: 'ROUTE_INVALID' } as const;
+  return {
+    ...words,
+    kind: 'routes',
+    unknown: 'ROUTE_UNKNOWN',
+    exists: 'ROUTE_EXISTS',
+    unknownMessage: (selector) => `No route has the id or virtual host "${selector}"`,
+    find: (selector) => idOfHost(state, selector),
+    namedBy: (config, selector) => {
+      return config.id === selector || config.vHost === normalizeVHost(selector);
+    },
+    keyOf: (config) => config.id,
+    parse: (input, id, current) => {
+      const value = unmasked(words, withoutLiveState(withId(input, id)), current);
+      return parseRoute(value);
+    },
+    tag: (id) => {
+      const found = state.routes.get(id);
+      return found === undefined ? '' : tagOf(found.value, found.origin, state.router.route(id));
+    },
+    prepare: ({ after }) => {
+      if (after === undefined) return undefined;
+      refuseTwin(state, after);
+      checkNames(words, after, state);
+      return state.router.prepareRoute(after);
+    },
+    storedAlso: (change) => {
+      return lostMarks(state, change).map((id) => maintenanceChange(change.key, id, false));
+    },
+    swap: (prepared, change) => swapRoute(state, prepared, change),
+  };
+}
+
+function swapRoute(
+  state: ControlState,
+  prepared: ILiveRoute | undefined,
+  change: IItemChange<RouteConfig>,
+): void {
+  const { key: id, before, after } = change;
+  for (const backendId of lostMarks(state, change)) state.marks.delete(id, backendId);
+  state.reindex(before, after);
+  const vHost = (after ?? before)?.vHost;
+  if (prepared === undefined) {
+    state.router.removeRoute(id);
+    state.logger.info('route.removed', `Route "${id}" was removed`, { id, vHost });
+    return;
   }
+  state.router.setRoute(prepared);
+  state.marks.applyTo(state.router.route(id));
+  const event = before === undefined ? 'route.added' : 'route.changed';
+  const what = before === undefined ? 'added' : 'changed';
+  state.logger.info(event, `Route "${id}" was ${what}`, { id, vHost });
+}
 
-  private checkNewName(config: RouteConfig, selector: string): void {
-    if (config.id !== selector && config.vHost !== normalizeVHost(selector)) {
-      throw wrongId(config.id, 'Must be the id (or the vHost that) the address names', selector);
-    }
-    if (this.state.routes.get(config.id) !== undefined) {
-      throw new DcError('ROUTE_EXISTS', `A route has the id "${config.id}" already`);
-    }
-  }
+/** Backends that were taken out by hand and are not there any more. */
+function lostMarks(
+  state: ControlState,
+  { key, before, after }: IItemChange<RouteConfig>,
+): string[] {
+  return before === undefined ? [] : state.marks.surplus(key, after?.backends ?? []);
+}
 
-  /** Compiles, stores and swaps; runs in the turn of a change. */
-  private async save(
-    before: RouteConfig | undefined,
-    after: RouteConfig | undefined,
-  ): Promise<void> {
-    const { state } = this;
-    const id = (after ?? before)?.id as string;
-    if (after !== undefined) this.refuseTwin(after);
-    const prepared = after === undefined ? undefined : state.router.prepareRoute(after);
-    const lost = before === undefined ? [] : state.marks.surplus(id, after?.backends ?? []);
-    await state.store.write([
-      this.overlayChange(id, after),
-      ...lost.map((backendId) => maintenanceChange(id, backendId, false)),
-    ]);
+/** An input with an id, when it has none of its own. */
+function withId(input: unknown, id: string | undefined): unknown {
+  return id !== undefined && isObject(input) && input.id === undefined ? { ...input, id } : input;
+}
 
-    if (after === undefined) state.routes.applyRemove(id);
-    else state.routes.applySet(id, after);
-    state.disabled.routes.delete(id);
-    for (const backendId of lost) state.marks.delete(id, backendId);
-    state.reindex(before, after);
-    const vHost = (after ?? before)?.vHost;
-    if (prepared === undefined) {
-      state.router.removeRoute(id);
-      state.logger.info('route.removed', `Route "${id}" was removed`, { id, vHost });
-    } else {
-      state.router.setRoute(prepared);
-      state.marks.applyTo(state.router.route(id));
-      const event = before === undefined ? 'route.added' : 'route.changed';
-      const what = before === undefined ? 'added' : 'changed';
-      state.logger.info(event, `Route "${id}" was ${what}`, { id, vHost });
-    }
-  }
+function idOfHost({ index }: ControlState, selector: string): string | undefined {
+  const vHost = normalizeVHost(selector);
+  const ids = typeof vHost === 'string' ? index.idsOf(vHost) : [];
+  if (ids.length <= 1) return ids[0];
+  throw new ApiError(
+    'ROUTE_AMBIGUOUS',
+    `${ids.length} routes have the virtual host "${selector}": use the id of one`,
+    {
+      problems: ids
+        .slice(0, 100)
+        .map((id) => ({ path: 'vHost', message: `Route "${id}" has it`, value: id })),
+    },
+  );
+}
 
-  private async removeDisabled(id: string): Promise<void> {
-    const { state } = this;
-    await state.store.write([this.overlayChange(id, undefined)]);
-    state.disabled.routes.delete(id);
-  }
-
-  private overlayChange(id: string, after: RouteConfig | undefined): IStoreChange {
-    const { routes } = this.state;
-    const entry = after === undefined ? routes.planRemove(id) : routes.planSet(id, after);
-    return overlayChange('routes', id, entry);
-  }
-
-  /** Two routes that take the same requests: the second would never get any. */
-  private refuseTwin(config: RouteConfig): void {
-    const { index, routes } = this.state;
-    for (const id of index.with(config.vHost)) {
-      const other = routes.get(id)?.value;
-      if (id === config.id || other === undefined || !sameConditions(config, other)) continue;
-      throw new DcError(
-        'ROUTE_EXISTS',
-        `Route "${id}" takes the same requests: it has the same vHost, conditions and priority`,
-        { problems: [{ path: 'vHost', message: `Route "${id}" has it`, value: config.vHost }] },
-      );
-    }
+/** Two routes that take the same requests: the second would never get any. */
+function refuseTwin({ index, routes }: ControlState, config: RouteConfig): void {
+  for (const id of index.with(config.vHost)) {
+    const other = routes.get(id)?.value;
+    if (id === config.id || other === undefined || !sameConditions(config, other)) continue;
+    throw new DcError(
+      'ROUTE_EXISTS',
+      `Route "${id}" takes the same requests: it has the same vHost, conditions and priority`,
+      { problems: [{ path: 'vHost', message: `Route "${id}" has it`, value: config.vHost }] },
+    );
   }
 }

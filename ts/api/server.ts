@@ -84,7 +84,7 @@ export class ApiServer {
   private readonly control: ControlPlane;
   private readonly options: IApiOptions;
   private readonly dataDir: string | undefined;
-  private readonly hosts: ReadonlySet<string>;
+  private hosts: ReadonlySet<string> = new Set();
   private readonly bodyBytesMax: number;
   private readonly logger: ILogger;
   private readonly clock: IClock;
@@ -97,11 +97,16 @@ export class ApiServer {
     this.control = parts.control;
     this.options = parts.options ?? {};
     this.dataDir = parts.dataDir;
-    this.hosts = new Set((this.options.hosts ?? []).map((host) => host.toLowerCase()));
+    this.answerTo(this.options.hosts);
     this.bodyBytesMax = parts.bodyBytesMax ?? apiLimits.bodyBytesMax;
     this.logger = parts.logger ?? silentLogger;
     this.clock = parts.clock ?? systemClock;
     this.limiter = new BadTokenLimiter(this.clock);
+  }
+
+  /** Names under which it is asked, besides addresses and `localhost`; from the next request on. */
+  answerTo(hosts: readonly string[] = []): void {
+    this.hosts = new Set(hosts.map((host) => host.toLowerCase()));
   }
 
   /** Where it listens; undefined while it does not. */
@@ -258,6 +263,7 @@ export class ApiServer {
     server.route({
       method: operation.method,
       url: basePath + operation.path,
+      ...(operation.body?.bytesMax === undefined ? {} : { bodyLimit: operation.body.bytesMax }),
       handler: async (request, reply) => this.run(operation, request, reply),
       onRequest: async (request) => authorize(this.tokenOf(request), operation.scope),
       preParsing: async (request, _reply, payload) => {
@@ -272,7 +278,8 @@ export class ApiServer {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    if (operation.body !== undefined && request.body === undefined) {
+    const { body } = operation;
+    if (body !== undefined && body.isOptional !== true && request.body === undefined) {
       throw new ApiError('REQUEST_INVALID', 'This needs a JSON body');
     }
     const answer = await operation.handle(this.control, {

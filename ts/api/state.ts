@@ -1,4 +1,9 @@
-import type { ICertificateOptions, RouteConfig } from '../../ts_interfaces/index.ts';
+import type {
+  ICertificateOptions,
+  IPortProxySettings,
+  IRateLimit,
+  RouteConfig,
+} from '../../ts_interfaces/index.ts';
 import { LayeredItems } from '../config/layers.ts';
 import type { IClock } from '../core/clock.ts';
 import type { IProblem } from '../core/errors.ts';
@@ -8,7 +13,16 @@ import { MaintenanceMarks } from './maintenance.ts';
 import { isObject } from './merge-patch.ts';
 import { RouteIndex } from './route-index.ts';
 import { SerialQueue } from './serial-queue.ts';
-import type { ICertificateTarget, IHealthTarget, IRouteTarget, IStatsSource } from './types.ts';
+import type {
+  IAccessTarget,
+  ICertificateTarget,
+  IConnectionSource,
+  IHealthTarget,
+  ILimitTarget,
+  IRouteTarget,
+  IStatsSource,
+  ITcpTarget,
+} from './types.ts';
 
 /** What the control plane works on. */
 export interface IControlParts {
@@ -18,6 +32,18 @@ export interface IControlParts {
   certificates: ICertificateTarget;
   health: IHealthTarget;
   stats: IStatsSource;
+  /** The TCP and UDP plane. */
+  tcp: ITcpTarget;
+  /** The live address lists. */
+  access: IAccessTarget;
+  /** The live rate limits. */
+  limits: ILimitTarget;
+  connections: IConnectionSource;
+  /**
+   * Resolves when every process serves what was changed before the call; a change is acknowledged
+   * after that. @default at once: there is one process
+   */
+  live?: () => Promise<void>;
   /** Keeps what the API changes; opened and closed by the caller. */
   store: Store;
   /** @default writes nothing */
@@ -32,19 +58,49 @@ export interface IDisabledItem {
   problems: readonly IProblem[];
 }
 
-/**
- * The two kinds of items that a file and the API both make; also the names of the store's
- * collections.
- */
-export type TItemKind = 'routes' | 'certificates';
+/** A list of addresses with all that is in it, wherever it came from. */
+export interface IAddressList {
+  readonly name: string;
+  /** CIDRs and single addresses. */
+  readonly addresses: readonly string[];
+}
+
+/** A rate limit that routes name. */
+export interface INamedLimit {
+  readonly name: string;
+  readonly limit: IRateLimit;
+}
+
+/** What a file and the API both make; the keys are also the names of the store's collections. */
+export interface IItems {
+  routes: RouteConfig;
+  certificates: ICertificateOptions;
+  tcp: IPortProxySettings;
+  access: IAddressList;
+  limits: INamedLimit;
+}
+
+/** A kind of items. */
+export type TItemKind = keyof IItems;
+
+/** All kinds. */
+export const itemKinds = ['routes', 'certificates', 'tcp', 'access', 'limits'] as const;
+
+/** The items of all kinds, in their layers. */
+export type TLayers = { [K in TItemKind]: LayeredItems<IItems[K]> };
 
 /**
  * What the services of the control plane share. Changes run one after the other in `serial`; reads
  * need no turn, for every change becomes visible at once, in one synchronous step.
  */
-export class ControlState {
+export class ControlState implements TLayers {
   readonly router: IRouteTarget;
   readonly certificateTarget: ICertificateTarget;
+  readonly tcpTarget: ITcpTarget;
+  readonly accessTarget: IAccessTarget;
+  readonly limitTarget: ILimitTarget;
+  readonly connections: IConnectionSource;
+  readonly live: () => Promise<void>;
   readonly store: Store;
   readonly logger: ILogger;
   readonly clock: IClock;
@@ -52,6 +108,9 @@ export class ControlState {
   readonly serial = new SerialQueue();
   routes = new LayeredItems<RouteConfig>({ same });
   certificates = new LayeredItems<ICertificateOptions>({ same });
+  tcp = new LayeredItems<IPortProxySettings>({ same });
+  access = new LayeredItems<IAddressList>({ same });
+  limits = new LayeredItems<INamedLimit>({ same });
   /**
    * Items of the overlay that are left out, by kind and key. Neither they nor the file's items in
    * their place are live.
@@ -59,12 +118,20 @@ export class ControlState {
   readonly disabled: Record<TItemKind, Map<string, IDisabledItem>> = {
     routes: new Map(),
     certificates: new Map(),
+    tcp: new Map(),
+    access: new Map(),
+    limits: new Map(),
   };
   private builtIndex: RouteIndex | undefined;
 
   constructor(parts: IControlParts & { logger: ILogger; clock: IClock }) {
     this.router = parts.router;
     this.certificateTarget = parts.certificates;
+    this.tcpTarget = parts.tcp;
+    this.accessTarget = parts.access;
+    this.limitTarget = parts.limits;
+    this.connections = parts.connections;
+    this.live = parts.live ?? (async () => undefined);
     this.store = parts.store;
     this.logger = parts.logger;
     this.clock = parts.clock;
@@ -118,10 +185,10 @@ export function same(a: unknown, b: unknown): boolean {
 export function overlayChange(
   kind: TItemKind,
   key: string,
-  entry: RouteConfig | ICertificateOptions | null | undefined,
+  entry: IItems[TItemKind] | null | undefined,
 ): IStoreChange {
   // Configurations are JSON data; the store copies them.
-  const value = entry === null ? { removed: true } : (entry as TJson | undefined);
+  const value = entry === null ? { removed: true } : (entry as unknown as TJson | undefined);
   return { collection: kind, key, value };
 }
 

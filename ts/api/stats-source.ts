@@ -1,17 +1,30 @@
-import type { IGlobalStats, IRouteStats } from '../../ts_interfaces/index.ts';
+import type { IGlobalStats, IRouteStats, ITcpStats } from '../../ts_interfaces/index.ts';
 import type { ProxyManager } from '../proxy/proxy-manager.ts';
+
+/** What a `StatsSource` asks besides the web plane. */
+export interface IStatsParts {
+  /** Numbers of the TCP and UDP plane. @default zeros */
+  tcp?: () => ITcpStats;
+  /** Brings what worker processes have counted into the trackers here. @default nothing */
+  collect?: () => Promise<void>;
+}
+
+const noTcp: ITcpStats = { open: 0, total: 0, refused: 0, failed: 0, bytesIn: 0, bytesOut: 0 };
 
 /** Puts the numbers of the planes together as the management API shows them. */
 export class StatsSource {
   private readonly proxy: ProxyManager;
+  private readonly parts: IStatsParts;
 
-  constructor(proxy: ProxyManager) {
+  constructor(proxy: ProxyManager, parts: IStatsParts = {}) {
     this.proxy = proxy;
+    this.parts = parts;
   }
 
   /** Of all routes. */
-  global(): IGlobalStats {
-    const { proxy } = this;
+  async global(): Promise<IGlobalStats> {
+    const { proxy, parts } = this;
+    await parts.collect?.();
     const now = performance.now();
     const { rss, heapUsed } = process.memoryUsage();
     return {
@@ -19,13 +32,15 @@ export class StatsSource {
       uptimeSeconds: (now - proxy.tracker.startedAt) / 1000,
       connections: proxy.connectionStats(),
       routes: proxy.router.size,
+      tcp: parts.tcp?.() ?? noTcp,
       accessLog: proxy.accessLogStats(),
       memory: { rssBytes: rss, heapUsedBytes: heapUsed },
     };
   }
 
   /** Of one route; undefined: there is none. */
-  route(routeId: string): IRouteStats | undefined {
+  async route(routeId: string): Promise<IRouteStats | undefined> {
+    await this.parts.collect?.();
     const route = this.proxy.router.route(routeId);
     if (route === undefined) return undefined;
     return {

@@ -5,9 +5,15 @@
 import type {
   ICertificateInfo,
   ICertificateOptions,
+  IConnectionInfo,
   IDcRouterOptions,
   IGlobalStats,
+  ILimitInfo,
+  IPortProxySettings,
+  IRateLimit,
   IRouteStats,
+  ITcpLive,
+  IWorkerInfo,
   RouteConfig,
 } from '../../ts_interfaces/index.ts';
 import type { IProblem } from '../core/errors.ts';
@@ -75,16 +81,80 @@ export interface ICertificateTarget {
   remove(domain: string): void;
 }
 
-/** Takes backends out of rotation by hand, and back. Unknown ids are ignored. */
+/**
+ * Takes backends out of rotation by hand, and back. A group is a route, by its id, or the backends
+ * of a TCP entry or of one of its domain configs: `tcp:<entry>`, `tcp:<entry>/<domain config>`.
+ * Unknown ids are ignored.
+ */
 export interface IHealthTarget {
-  markDead(routeId: string, backendId: string): void;
-  markAlive(routeId: string, backendId: string): void;
+  markDead(groupId: string, backendId: string): void;
+  markAlive(groupId: string, backendId: string): void;
 }
 
-/** Numbers about the traffic. */
+/** What is to change among the TCP entries. */
+export interface ITcpChanges {
+  /** Added, or in place of the one with the same id; as `parseTcpEntry` makes them. */
+  set: readonly IPortProxySettings[];
+  /** Ids. */
+  removed: readonly string[];
+}
+
+/** The plane that forwards ports. */
+export interface ITcpTarget<TPrepared = unknown> {
+  /**
+   * Compiles entries and binds the ports that are new; nothing has changed yet.
+   * @throws DcError `LISTEN_FAILED`, `TCP_INVALID`; nothing is left open then.
+   */
+  prepare(changes: ITcpChanges): Promise<TPrepared>;
+  /** Makes it live. Never throws. */
+  apply(prepared: TPrepared): void;
+  /** Closes what was prepared and is not applied. */
+  discard(prepared: TPrepared): Promise<void>;
+  /** An entry as it is doing; undefined: it is not there. */
+  info(id: string): ITcpLive | undefined | Promise<ITcpLive | undefined>;
+}
+
+/** An address list as rules look into it. */
+export interface ILiveAddressList {
+  /** Networks in it. */
+  readonly size: number;
+  contains(address: string): boolean;
+  /** Changes a few of many; without these the list is set anew. */
+  add?(addresses: readonly string[]): unknown;
+  remove?(addresses: readonly string[]): unknown;
+}
+
+/** The address lists that access rules look into. */
+export interface IAccessTarget {
+  get(name: string): ILiveAddressList | undefined;
+  /** Adds or replaces a list, in one step. Never throws for addresses that were checked. */
+  set(name: string, addresses: readonly string[]): void;
+  delete(name: string): unknown;
+}
+
+/** The named rate limits. */
+export interface ILimitTarget {
+  /** Adds one, or gives it other settings; what is in its buckets stays. Never throws. */
+  set(name: string, limit: IRateLimit): void;
+  delete(name: string): unknown;
+  /** undefined: it is not there. */
+  info(name: string): TLimitCounts | undefined | Promise<TLimitCounts | undefined>;
+}
+
+/** Numbers of a named limit. */
+export type TLimitCounts = Pick<ILimitInfo, 'keys' | 'allowed' | 'refused'>;
+
+/** Live connections of all planes, in all processes. */
+export interface IConnectionSource {
+  list(): Promise<IConnectionInfo[]>;
+  /** Breaks one off; false: it is not there. */
+  close(id: string): Promise<boolean>;
+}
+
+/** Numbers about the traffic, perhaps collected from several processes. */
 export interface IStatsSource {
-  global(): IGlobalStats;
-  route(routeId: string): IRouteStats | undefined;
+  global(): IGlobalStats | Promise<IGlobalStats>;
+  route(routeId: string): IRouteStats | undefined | Promise<IRouteStats | undefined>;
 }
 
 /** How a change takes effect. */
@@ -145,4 +215,12 @@ export interface IProcessControl {
    *   changed.
    */
   reload(): Promise<IReloadResult>;
+  /** The worker processes; empty: everything runs in this one. */
+  workers(): readonly IWorkerInfo[];
+  /**
+   * Begins to hand the ports over to a new process, which loads program and configuration anew;
+   * resolves when the new one serves, while this one drains.
+   * Absent: this process cannot do that.
+   */
+  reloadBinary?(): Promise<{ pid: number }>;
 }

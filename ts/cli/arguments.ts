@@ -92,8 +92,13 @@ function unknownCommand(
 
 /** `dcrouter add` is probably meant for one of the commands that have `add`. */
 function elsewhere(commands: readonly ICommandSpec[], word: string): string | undefined {
-  const found = commands.filter(({ path }) => path[1] === word).map(({ path }) => path.join(' '));
-  return found.length === 0 ? undefined : `Did you mean "${found.join('" or "')}"?`;
+  const found = commands
+    .filter(({ path }) => path.length > 1 && path.at(-1) === word)
+    .map(({ path }) => path.join(' '));
+  const last = found.pop();
+  if (last === undefined) return undefined;
+  const before = found.map((words) => `"${words}"`).join(', ');
+  return `Did you mean ${before === '' ? '' : `${before} or `}"${last}"?`;
 }
 
 /**
@@ -164,6 +169,7 @@ function checkPositionals({ path, positionals }: ICommandSpec, given: readonly s
   const usage = `dcrouter ${[...path, ...positionals].join(' ')}`;
   const missing = needed[given.length];
   if (missing !== undefined) throw new UsageError(`${missing} is missing: ${usage}`);
+  if (positionals.at(-1)?.includes('...') === true) return;
   const surplus = given[positionals.length];
   if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: ${usage}`);
 }

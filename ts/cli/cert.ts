@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { ICertificateInfo } from '../../ts_interfaces/index.ts';
 import { type TCommandRun, UsageError } from './command.ts';
-import type { TCell } from './output.ts';
+import { readTextFile } from './data-file.ts';
+import { savedLine, type TCell } from './output.ts';
 
 /** `dcrouter cert list` */
 export const list: TCommandRun = async ({ client, output }) => {
@@ -32,13 +32,13 @@ export const add: TCommandRun = async ({ client, arguments: given, output }) => 
   if (certFile === undefined) throw new UsageError('--cert FILE is missing');
   const body = {
     domain,
-    key: await readFile(keyFile, 'utf8'),
-    cert: await readFile(certFile, 'utf8'),
+    key: await readTextFile(keyFile),
+    cert: await readTextFile(certFile),
   };
   const api = await client();
-  const info = await api.call<ICertificateInfo>('POST', '/certificates', { body });
+  const { item: info, created } = await api.save<ICertificateInfo>('POST', '/certificates', body);
   output.show(info, () => [
-    `${output.styled('added', 'green')}  ${output.styled(info.domain, 'bold')} until ${info.notAfter.slice(0, 10)}`,
+    `${savedLine(output, created, info.domain)} until ${info.notAfter.slice(0, 10)}`,
     ...info.warnings.map((warning) => `${output.styled('warning', 'yellow')}  ${warning}`),
   ]);
   return 0;

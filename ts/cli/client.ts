@@ -47,6 +47,13 @@ export interface ICall {
   body?: unknown;
 }
 
+/** What was saved. */
+export interface ISaved<T> {
+  item: T;
+  /** It was not there before. */
+  created: boolean;
+}
+
 /** Speaks to the management API of a router. */
 export class ApiClient {
   readonly url: string;
@@ -65,6 +72,13 @@ export class ApiClient {
   async call<T>(method: string, apiPath: string, call: ICall = {}): Promise<T> {
     const { status, text } = await this.send(method, apiPath, call);
     if (status < 300) return (text === '' ? undefined : parse(text, this.url)) as T;
+    throw problemOf(status, text);
+  }
+
+  /** The same for a call that makes something, or puts it in place of what was there. */
+  async save<T>(method: string, apiPath: string, body: unknown): Promise<ISaved<T>> {
+    const { status, text } = await this.send(method, apiPath, { body });
+    if (status < 300) return { item: parse(text, this.url) as T, created: status === 201 };
     throw problemOf(status, text);
   }
 

@@ -60,7 +60,7 @@ export interface ICommandSpec {
   summary: string;
   /** Longer help, after the summary. */
   description?: string;
-  /** What is no flag, as the help shows it: `ID`, `[FILE]`. */
+  /** What is no flag, as the help shows it: `ID`, `[FILE]`, `ADDRESS...` (one or more, the last). */
   positionals: readonly string[];
   options: Readonly<Record<string, IOptionSpec>>;
   /** Talks to a running router, so it takes `--url`, `--token` and `--data-dir`. */

@@ -1,17 +1,12 @@
 import type { ICommandSpec, IOptionSpec } from './command.ts';
+import { planeCommands } from './commands-planes.ts';
+import { fileFlag } from './shared-flags.ts';
 
 const configFlag: IOptionSpec = {
   type: 'string',
   short: 'c',
   value: 'FILE',
   description: 'Configuration file; else dcrouter.yaml, .yml or .json here, if there is one',
-};
-
-const fileFlag: IOptionSpec = {
-  type: 'string',
-  short: 'f',
-  value: 'FILE',
-  description: 'Read it from a file, JSON or YAML; "-" is standard input',
 };
 
 /** All commands, in the order of the help. */
@@ -46,7 +41,12 @@ export const commands: readonly ICommandSpec[] = [
     path: ['reload'],
     summary: 'Let the running router load its configuration again',
     positionals: [],
-    options: {},
+    options: {
+      binary: {
+        type: 'boolean',
+        description: 'Start the program anew: the new process takes the ports, the old one drains',
+      },
+    },
     remote: true,
     load: async () => (await import('./reload.ts')).reload,
   },
@@ -217,6 +217,7 @@ export const commands: readonly ICommandSpec[] = [
     remote: true,
     load: async () => (await import('./explain.ts')).explain,
   },
+  ...planeCommands,
   {
     path: ['cert', 'list'],
     summary: 'List the certificates',
@@ -321,7 +322,7 @@ export const commands: readonly ICommandSpec[] = [
   {
     path: ['help'],
     summary: 'Show the help of a command',
-    positionals: ['[COMMAND]', '[COMMAND]'],
+    positionals: ['[COMMAND...]'],
     options: {},
     remote: false,
     load: async () => (await import('./help.ts')).help,

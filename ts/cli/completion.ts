@@ -27,11 +27,16 @@ function wordsAfter(words: readonly string[]): string[] {
   return [...new Set(next)];
 }
 
-function groups(): string[] {
-  return [
-    ...new Set(commands.filter(({ path }) => path.length > 1).map(({ path }) => path[0] as string)),
-  ];
+/** Words that stand before other words, e.g. `tcp` and `tcp domain`, by how many they are. */
+function groups(depth: number): string[] {
+  const found = commands
+    .filter(({ path }) => path.length > depth)
+    .map(({ path }) => path.slice(0, depth).join(' '));
+  return [...new Set(found)];
 }
+
+/** More words than these no command has before its last one. */
+const depths = [1, 2] as const;
 
 function flagsOf(command: ICommandSpec): string[] {
   return Object.keys(optionsOf(command)).map((name) => `--${name}`);
@@ -41,9 +46,16 @@ function bash(): string {
   const cases = commands.map((command) => {
     return `    '${command.path.join(' ')}') words='${flagsOf(command).join(' ')}' ;;`;
   });
-  const subcommands = groups().map(
-    (group) => `    '${group}') words='${wordsAfter([group]).join(' ')}' ;;`,
-  );
+  const subcommands = depths
+    .flatMap(groups)
+    .map((group) => `    '${group}') words='${wordsAfter(group.split(' ')).join(' ')}' ;;`);
+  const steps = depths.map((depth) => {
+    const cases = groups(depth).map((group) => `'${group}'`);
+    const word = `\${COMP_WORDS[${depth + 1}]}`;
+    return `  case "$command" in
+    ${cases.join('|')}) (( COMP_CWORD > ${depth + 1} )) && command="$command ${word}" ;;
+  esac`;
+  });
   return `# bash completion of dcrouter: source <(dcrouter completion bash)
 _dcrouter() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words='' command=''
@@ -52,9 +64,7 @@ _dcrouter() {
     --data-dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
   esac
   command="\${COMP_WORDS[1]}"
-  case "$command" in
-    ${groups().join('|')}) (( COMP_CWORD > 2 )) && command="$command \${COMP_WORDS[2]}" ;;
-  esac
+${steps.join('\n')}
   (( COMP_CWORD == 1 )) && command=''
   case "$command" in
     '') words='${wordsAfter([]).join(' ')}' ;;
@@ -62,7 +72,9 @@ ${subcommands.join('\n')}
 ${cases.join('\n')}
   esac
   [[ "$command" == completion && "$current" != -* ]] && words='bash zsh fish'
-  [[ "$command" == validate && "$current" != -* ]] && { COMPREPLY=($(compgen -f -- "$current")); return; }
+  case "$command" in
+    validate|'access set') [[ "$current" != -* ]] && { COMPREPLY=($(compgen -f -- "$current")); return; } ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -F _dcrouter dcrouter
@@ -75,9 +87,19 @@ function zsh(): string {
       .map((word) => `'${word}:${zshText(summaryOf([...words, word]))}'`)
       .join(' ');
   };
-  const subcommands = groups().map((group) => {
-    const words = `local -a sub=(${described([group])}); _describe command sub; return`;
-    return `    ${group}) (( CURRENT == 3 )) && { ${words} } ;;`;
+  const steps = depths.map((depth) => {
+    const cases = groups(depth).map((group) => {
+      const words = described(group.split(' '));
+      const answer = `local -a sub=(${words}); _describe command sub; return`;
+      return `    '${group}') (( CURRENT == ${depth + 2} )) && { ${answer} } ;;`;
+    });
+    const known = groups(depth).map((group) => `'${group}'`);
+    return `  case "$command" in
+${cases.join('\n')}
+  esac
+  case "$command" in
+    ${known.join('|')}) command="$command $words[${depth + 2}]" ;;
+  esac`;
   });
   const cases = commands.map((command) => {
     const specs = Object.entries(optionsOf(command)).map(([name, { type, description }]) => {
@@ -97,12 +119,7 @@ _dcrouter() {
     return
   fi
   local command="$words[2]"
-  case "$command" in
-${subcommands.join('\n')}
-  esac
-  case "$command" in
-    ${groups().join('|')}) command="$command $words[3]" ;;
-  esac
+${steps.join('\n')}
   case "$command" in
 ${cases.join('\n')}
   esac
@@ -120,17 +137,16 @@ function fish(): string {
     const text = fishText(summaryOf([word]));
     lines.push(`complete -c dcrouter -n __fish_use_subcommand -a ${word} -d '${text}'`);
   }
-  for (const group of groups()) {
-    const words = wordsAfter([group]);
+  for (const group of depths.flatMap(groups).map((text) => text.split(' '))) {
+    const words = wordsAfter(group);
+    const seen = `${fishSeen(group)}; and not __fish_seen_subcommand_from ${words.join(' ')}`;
     for (const word of words) {
-      const seen = `__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${words.join(' ')}`;
-      lines.push(
-        `complete -c dcrouter -n '${seen}' -a ${word} -d '${fishText(summaryOf([group, word]))}'`,
-      );
+      const text = fishText(summaryOf([...group, word]));
+      lines.push(`complete -c dcrouter -n '${seen}' -a ${word} -d '${text}'`);
     }
   }
   for (const command of commands) {
-    const seen = command.path.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
+    const seen = fishSeen(command.path);
     for (const [name, { type, description, short }] of Object.entries(optionsOf(command))) {
       const letter = short === undefined ? '' : ` -s ${short}`;
       const value = type === 'string' ? ' -r' : '';
@@ -144,6 +160,22 @@ function fish(): string {
   lines.push("complete -c dcrouter -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'");
   lines.push("complete -c dcrouter -n '__fish_seen_subcommand_from validate' -F");
   return `${lines.join('\n')}\n`;
+}
+
+/** `tcp add` is seen in `tcp domain add` too, which is another command. */
+function fishSeen(path: readonly string[]): string {
+  const before = path.slice(0, -1);
+  const others =
+    path.length < 2
+      ? []
+      : groups(path.length).filter((group) => {
+          return group.startsWith(`${before.join(' ')} `) && group !== path.join(' ');
+        });
+  const words = others.map((group) => group.split(' ').at(-1));
+  const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
+  return words.length === 0
+    ? seen
+    : `${seen}; and not __fish_seen_subcommand_from ${words.join(' ')}`;
 }
 
 function summaryOf(words: readonly string[]): string {

@@ -7,7 +7,7 @@ import { type ITerminal, UsageError } from './command.ts';
  * @throws UsageError naming the line when it is neither; errors of the file system.
  */
 export async function readDataFile(file: string, { stdin }: ITerminal): Promise<unknown> {
-  const text = file === '-' ? await readAll(stdin) : await readFile(file, 'utf8');
+  const text = file === '-' ? await readAll(stdin) : await readTextFile(file);
   if (extname(file) === '.json') return parseJson(file, text);
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { strict: true, uniqueKeys: true });
@@ -26,7 +26,18 @@ function parseJson(file: string, text: string): unknown {
   }
 }
 
-async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
+/** A file as text. @throws errors of the file system, which name it. */
+export async function readTextFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    // That of a folder does not say which one it was.
+    throw error instanceof Error ? Object.assign(error, { path: file }) : error;
+  }
+}
+
+/** All of a stream as text. */
+export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('utf8');

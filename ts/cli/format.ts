@@ -43,6 +43,6 @@ export function milliseconds(value: number): string {
 }
 
 /** A number of things: `1 problem`, `2 problems`. */
-export function plural(count: number, noun: string): string {
-  return `${amount(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${amount(count)} ${count === 1 ? noun : nouns}`;
 }

@@ -60,7 +60,14 @@ async function execute(argv: readonly string[], terminal: ITerminal): Promise<nu
 }
 
 /** Errors of the file system that say that a wrong file was named. */
-const usageCodes = new Set(['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ENAMETOOLONG']);
+const fileReasons: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such file'],
+  ['EACCES', 'this user may not read it'],
+  ['EPERM', 'this user may not read it'],
+  ['EISDIR', 'it is a folder'],
+  ['ENOTDIR', 'a part of its path is no folder'],
+  ['ENAMETOOLONG', 'its name is too long'],
+]);
 
 interface IFailure {
   exitCode: number;
@@ -82,10 +89,11 @@ function failureOf(error: unknown): IFailure | undefined {
     const isOurs = Number(status) < 500 && status !== 429 && status !== 408;
     return failure(isOurs ? 1 : 2, String(code), message, problems as IProblem[]);
   }
-  // The file system's errors name the file and say what is wrong with it.
   if ('syscall' in error && 'code' in error) {
     const code = String(error.code);
-    return failure(usageCodes.has(code) ? 1 : 2, code, error.message, []);
+    const reason = fileReasons.get(code);
+    if (reason === undefined || !('path' in error)) return failure(2, code, error.message, []);
+    return failure(1, code, `Cannot use "${error.path}": ${reason}`, []);
   }
   return undefined;
 }
@@ -96,12 +104,29 @@ function failure(
   message: string,
   problems: readonly IProblem[],
 ): IFailure {
-  const more = problems.length === 0 ? '' : `\n${formatProblems(problems).replace(/^/gm, '  ')}`;
   return {
     exitCode,
-    text: `dcrouter: ${formatProblems([{ path: '', message }])}${more}\n`,
+    text: `dcrouter: ${textOf(message, problems)}\n`,
     json: `${JSON.stringify({ error: { code, message, problems } })}\n`,
   };
+}
+
+/** The message with its problems; many messages end with the first one already. */
+function textOf(message: string, problems: readonly IProblem[]): string {
+  const [first] = problems;
+  const line = formatProblems([{ path: '', message }]);
+  if (first === undefined) return line;
+  const told = `${first.path === '' ? '' : `${first.path}: `}${first.message}`;
+  const more = problems.length === 1 ? '' : ` (and ${problems.length - 1} more)`;
+  const isTold = message.endsWith(told + more);
+  const start = isTold ? formatProblems([{ path: '', message: headOf(message, told + more) }]) : '';
+  if (isTold && more === '') return start + formatProblems(problems);
+  const head = isTold ? `${start}${problems.length} problems` : line;
+  return `${head}\n${formatProblems(problems).replace(/^/gm, '  ')}`;
+}
+
+function headOf(message: string, end: string): string {
+  return message.slice(0, message.length - end.length);
 }
 
 function processTerminal(): ITerminal {

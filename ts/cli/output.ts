@@ -10,6 +10,11 @@ const styles = {
   cyan: [36, 39],
 } as const;
 
+const home = '\u001b[H';
+const clearLine = '\u001b[K';
+const clearBelow = '\u001b[J';
+const clearScreen = '\u001b[2J';
+
 /** How a text can look on a terminal. */
 export type TStyle = keyof typeof styles;
 
@@ -106,6 +111,26 @@ export class Output {
       })
       .join('  ');
   }
+}
+
+/** Writes lines where those before stood, on a screen; else one after the other. */
+export function draw(
+  output: Output,
+  lines: readonly string[],
+  when: 'once' | 'first' | 'again',
+): void {
+  if (when === 'once' || !output.isScreen) {
+    output.text(`${lines.join('\n')}\n`);
+    return;
+  }
+  const start = when === 'first' ? clearScreen + home : home;
+  output.text(start + lines.map((line) => `${line}${clearLine}\n`).join('') + clearBelow);
+}
+
+/** Says of a thing that it was added, or put in place of the one before. */
+export function savedLine(output: Output, created: boolean, name: string): string {
+  const what = output.styled(created ? 'added' : 'replaced', 'green');
+  return `${what}  ${output.styled(name, 'bold')}`;
 }
 
 /**

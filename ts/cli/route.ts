@@ -3,7 +3,7 @@ import type { IRouteView } from '../api/route-view.ts';
 import { parseBackendFlag } from './backend-flag.ts';
 import { type IArguments, type IContext, type TCommandRun, UsageError } from './command.ts';
 import { readDataFile } from './data-file.ts';
-import type { Output, TCell } from './output.ts';
+import { type Output, savedLine, type TCell } from './output.ts';
 
 /** `dcrouter route list` */
 export const list: TCommandRun = async ({ client, arguments: given, output }) => {
@@ -39,12 +39,10 @@ export const add: TCommandRun = async (context) => {
   const route = await routeOf(context);
   const api = await client();
   const replace = given.has('replace') && typeof route.id === 'string';
-  const added = replace
-    ? await api.call<IRouteView>('PUT', `/routes/${encodeURIComponent(route.id)}`, { body: route })
-    : await api.call<IRouteView>('POST', '/routes', { body: route });
-  output.show(added, () => [
-    `${output.styled('added', 'green')}  ${output.styled(`${added.id} (${added.vHost})`, 'bold')}`,
-  ]);
+  const { item, created } = replace
+    ? await api.save<IRouteView>('PUT', `/routes/${encodeURIComponent(route.id)}`, route)
+    : await api.save<IRouteView>('POST', '/routes', route);
+  output.show(item, () => [savedLine(output, created, `${item.id} (${item.vHost})`)]);
   return 0;
 };
 

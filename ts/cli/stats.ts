@@ -2,14 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { IGlobalStats, IRouteStats, ITrafficStats } from '../../ts_interfaces/index.ts';
 import type { TCommandRun } from './command.ts';
 import { amount, bytes, duration, milliseconds } from './format.ts';
-import type { Output, TCell } from './output.ts';
+import { draw, type Output, type TCell } from './output.ts';
 
 const intervalMs = 1_000;
-const home = '\u001b[H';
-const clearLine = '\u001b[K';
-const clearBelow = '\u001b[J';
-const clearScreen = '\u001b[2J';
-
 type TStats = IGlobalStats | IRouteStats;
 
 /**
@@ -29,15 +24,6 @@ export const stats: TCommandRun = async ({ client, arguments: given, output }) =
     await wait(intervalMs);
   }
 };
-
-function draw(output: Output, lines: readonly string[], when: 'once' | 'first' | 'again'): void {
-  if (when === 'once' || !output.isScreen) {
-    output.text(`${lines.join('\n')}\n`);
-    return;
-  }
-  const start = when === 'first' ? clearScreen + home : home;
-  output.text(start + lines.map((line) => `${line}${clearLine}\n`).join('') + clearBelow);
-}
 
 function statsLines(found: TStats, output: Output): string[] {
   const lines = output.pairs(
@@ -64,6 +50,11 @@ function globalPairs(found: IGlobalStats): [string, TCell][] {
   return [
     ['Up', duration(found.uptimeSeconds)],
     ['Routes', amount(found.routes)],
+    [
+      'TCP',
+      `${amount(found.tcp.open)} open, ${amount(found.tcp.total)} in all, ` +
+        `${amount(found.tcp.refused)} refused, ${amount(found.tcp.failed)} failed`,
+    ],
     [
       'Connections',
       `${amount(connections.open)} open, ${amount(connections.total)} in all, ` +

@@ -1,6 +1,14 @@
+import type { ITcpEntryInfo, IWorkerInfo } from '../../ts_interfaces/index.ts';
 import { formatProblems, type IProblem } from '../core/errors.ts';
+import { spellAddress } from './address.ts';
+import type { ApiClient } from './client.ts';
 import type { TCommandRun } from './command.ts';
-import { duration, plural } from './format.ts';
+import { amount, bytes, duration, plural } from './format.ts';
+import type { Output, TCell } from './output.ts';
+import { entryTable } from './tcp.ts';
+
+/** TCP entries that are shown; `dcrouter tcp list` has all. */
+const entriesMax = 20;
 
 interface IStatus {
   version: string;
@@ -9,6 +17,10 @@ interface IStatus {
   entrypoints: Record<string, { address: string; port: number; tls: boolean }>;
   routes: number;
   certificates: number;
+  tcp: number;
+  access: number;
+  limits: number;
+  workers: IWorkerInfo[];
   configFile: string | null;
   configChanged: boolean | null;
   problems: IProblem[];
@@ -18,6 +30,8 @@ interface IStatus {
 export const status: TCommandRun = async ({ client, output }) => {
   const api = await client();
   const found = await api.call<IStatus>('GET', '/status');
+  // Programs get the status as the router tells it, with the number of entries alone.
+  const entries = output.json ? [] : await entriesOf(api, found);
   output.show(found, () => {
     const state = found.ready
       ? ({ text: 'ready', style: 'green' } as const)
@@ -31,14 +45,22 @@ export const status: TCommandRun = async ({ client, output }) => {
       ['Configuration', `${found.configFile ?? 'none'}${changed}`],
       ['Routes', String(found.routes)],
       ['Certificates', String(found.certificates)],
+      ['TCP entries', String(found.tcp)],
+      ['Address lists', String(found.access)],
+      ['Rate limits', String(found.limits)],
     ]);
-    const ports = Object.entries(found.entrypoints).map(([name, { address, port, tls }]) => [
+    const ports = Object.entries(found.entrypoints).map(([name, where]) => [
       name,
-      address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
-      tls ? 'https' : 'http',
+      spellAddress(where),
+      where.tls ? 'https' : 'http',
     ]);
     if (ports.length > 0)
       lines.push('', ...output.table(['ENTRYPOINT', 'ADDRESS', 'PROTOCOL'], ports));
+    if (entries.length > 0) lines.push('', ...entryTable(entries, output));
+    const hidden = found.tcp - entries.length;
+    if (hidden > 0)
+      lines.push(`and ${plural(hidden, 'more entry', 'more entries')}: dcrouter tcp list`);
+    if (found.workers.length > 0) lines.push('', ...workerTable(found.workers, output));
     if (found.problems.length > 0) {
       const title = output.styled(plural(found.problems.length, 'problem'), 'red');
       lines.push('', title, ...formatProblems(found.problems).split('\n'));
@@ -47,3 +69,24 @@ export const status: TCommandRun = async ({ client, output }) => {
   });
   return 0;
 };
+
+async function entriesOf(api: ApiClient, { tcp }: IStatus): Promise<ITcpEntryInfo[]> {
+  if (tcp === 0) return [];
+  const query = { limit: entriesMax };
+  const page = await api.call<{ items: ITcpEntryInfo[] }>('GET', '/tcp', { query });
+  return page.items;
+}
+
+function workerTable(workers: readonly IWorkerInfo[], output: Output): string[] {
+  const rows = workers.map((one): TCell[] => [
+    String(one.worker),
+    one.pid === null ? '-' : String(one.pid),
+    { text: one.state, style: one.state === 'serving' ? 'green' : 'yellow' },
+    amount(one.connections),
+    one.rssBytes === 0 ? '-' : bytes(one.rssBytes),
+    one.restarts === 0 ? '0' : { text: amount(one.restarts), style: 'yellow' },
+    one.startedAt?.slice(0, 19).replace('T', ' ') ?? '-',
+  ]);
+  const head = ['WORKER', 'PID', 'STATE', 'CONNECTIONS', 'MEMORY', 'RESTARTS', 'STARTED'];
+  return output.table(head, rows);
+}

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { DcError, formatProblems } from '../core/errors.ts';
 import { type TCommandRun, UsageError } from './command.ts';
 import { configFileNames, findConfigFile } from './config-file.ts';
@@ -10,14 +11,24 @@ export const validate: TCommandRun = async ({ arguments: given, output }) => {
     throw new UsageError(`Name a file: there is no ${configFileNames.join(', ')} here`);
   const { loadConfigFile } = await import('../config/file.ts');
   const { parseOptions } = await import('../config/parse-options.ts');
+  const { loadAddressLists } = await import('../proxy/access-lists.ts');
   try {
     const { value, source } = await loadConfigFile(file);
     const { options } = parseOptions(value, { source, mode: 'strict' });
-    const routes = options.web?.routes?.length ?? 0;
-    const certificates = options.certificates?.length ?? 0;
-    output.show({ file, valid: true, routes, certificates, problems: [] }, () => [
-      `${output.styled('valid', 'green')}  ${file}: ${plural(routes, 'route')}, ${plural(certificates, 'certificate')}`,
-    ]);
+    await loadAddressLists(options.access, path.dirname(path.resolve(file)));
+    const counts = {
+      routes: options.web?.routes?.length ?? 0,
+      tcp: options.tcp === undefined ? 0 : [options.tcp].flat().length,
+      certificates: options.certificates?.length ?? 0,
+    };
+    output.show({ file, valid: true, ...counts, problems: [] }, () => {
+      const told = [
+        plural(counts.routes, 'route'),
+        plural(counts.tcp, 'TCP entry', 'TCP entries'),
+        plural(counts.certificates, 'certificate'),
+      ];
+      return [`${output.styled('valid', 'green')}  ${file}: ${told.join(', ')}`];
+    });
     return 0;
   } catch (error) {
     if (!(error instanceof DcError)) throw error;

@@ -1,15 +1,25 @@
 import type { IOperation } from '../operation.ts';
+import { accessOperations } from './access.ts';
 import { backendOperations } from './backends.ts';
 import { certificateOperations } from './certificates.ts';
+import { connectionOperations } from './connections.ts';
+import { limitOperations } from './limits.ts';
 import { routeOperations } from './routes.ts';
 import { statsOperations } from './stats.ts';
 import { systemOperations } from './system.ts';
+import { tcpOperations } from './tcp.ts';
+import { tcpPartOperations } from './tcp-parts.ts';
 import { tokenOperations } from './tokens.ts';
 
 /** All operations below `/api/v1`. */
 export const operations: readonly IOperation[] = [
   ...routeOperations,
   ...backendOperations,
+  ...tcpOperations,
+  ...tcpPartOperations,
+  ...accessOperations,
+  ...limitOperations,
+  ...connectionOperations,
   ...certificateOperations,
   ...statsOperations,
   ...systemOperations,

@@ -13,7 +13,7 @@ export const statsOperations: readonly IOperation[] = [
     summary: 'Global statistics',
     scope: 'read',
     answers: { 200: { description: 'Of all requests', schema: globalStatsSchema } },
-    handle: (control) => ({ status: 200, body: control.stats.global() }),
+    handle: async (control) => ({ status: 200, body: await control.stats.global() }),
   }),
   operation({
     id: 'getRouteStats',
@@ -24,9 +24,9 @@ export const statsOperations: readonly IOperation[] = [
     scope: 'read',
     answers: { 200: { description: 'Of its requests', schema: routeStatsSchema } },
     refusals: [404, 409],
-    handle: (control, request) => {
+    handle: async (control, request) => {
       const id = control.routes.resolve(param(request, 'vHost'));
-      const body = control.stats.route(id);
+      const body = await control.stats.route(id);
       if (body === undefined) throw new DcError('ROUTE_UNKNOWN', `No route has the id "${id}"`);
       return { status: 200, body };
     },

@@ -1,16 +1,21 @@
 import { z } from 'zod';
+import { DcError } from '../../core/errors.ts';
 import { ApiError } from '../api-error.ts';
 import { type IOperation, operation } from '../operation.ts';
 import {
+  binaryReloadSchema,
   configDiffSchema,
   configSchema,
   explanationSchema,
   jsonSchemaSchema,
   openApiSchema,
+  reloadInputSchema,
   reloadSchema,
   statusSchema,
 } from '../schemas/system.ts';
 import { grants } from '../token-service.ts';
+import type { IProcessControl } from '../types.ts';
+import { problemsOfZod } from '../zod-problems.ts';
 import { pageQuery } from './shared.ts';
 
 const headersMax = 50;
@@ -33,14 +38,22 @@ export const systemOperations: readonly IOperation[] = [
     path: '/reload',
     tag: 'System',
     summary: 'Load the configuration file again',
-    description: 'All or nothing: with any problem nothing changes, and 422 names every problem.',
+    description:
+      'All or nothing: with any problem nothing changes, and 422 names every problem. With ' +
+      '`binary` a new process takes the ports over, and this one ends when it is drained.',
     scope: 'admin',
-    answers: { 200: { description: 'What has changed', schema: reloadSchema } },
-    refusals: [409, 422],
-    handle: async (control) => {
-      if (control.process.configFile !== null) {
-        return { status: 200, body: await control.process.reload() };
+    body: { schema: reloadInputSchema, isOptional: true },
+    answers: {
+      200: { description: 'What has changed', schema: reloadSchema },
+      202: { description: 'A new process takes over', schema: binaryReloadSchema },
+    },
+    refusals: [409, 422, 503],
+    handle: async (control, { body }) => {
+      const { process } = control;
+      if (isBinary(body)) {
+        return { status: 202, body: await handOver(process) };
       }
+      if (process.configFile !== null) return { status: 200, body: await process.reload() };
       throw new ApiError('NO_CONFIG_FILE', 'The router was started without a configuration file');
     },
   }),
@@ -151,6 +164,32 @@ export const systemOperations: readonly IOperation[] = [
     },
   }),
 ];
+
+/** @throws ApiError `BODY_INVALID` (422) */
+function isBinary(body: unknown): boolean {
+  if (body === undefined) return false;
+  const parsed = reloadInputSchema.safeParse(body);
+  if (parsed.success) return parsed.data.binary === true;
+  throw new ApiError('BODY_INVALID', 'The body is not valid', {
+    problems: problemsOfZod(reloadInputSchema, body, parsed.error),
+  });
+}
+
+/** @throws ApiError `NO_BINARY_RELOAD` (409) when it cannot be done, or not now; nothing has changed. */
+async function handOver(process: IProcessControl): Promise<{ pid: number }> {
+  if (process.reloadBinary === undefined) {
+    const message = 'This router cannot hand its ports over: it was not started by "dcrouter run"';
+    throw new ApiError('NO_BINARY_RELOAD', message);
+  }
+  try {
+    return await process.reloadBinary();
+  } catch (error) {
+    // One is under way already, or the new process did not begin: what happened is worth saying.
+    if (!(error instanceof DcError)) throw error;
+    if (error.code !== 'NOT_RUNNING' && error.code !== 'WORKER_FAILED') throw error;
+    throw new ApiError('NO_BINARY_RELOAD', error.message, { cause: error });
+  }
+}
 
 function headersOf(parameters: Readonly<Record<string, string>>): Record<string, string> {
   const headers: [string, string][] = [];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { answer } from './registry.ts';
+import { tcpStatsSchema } from './tcp.ts';
 
 const count = z.int().min(0);
 const amount = z.number().min(0);
@@ -29,6 +30,7 @@ export const globalStatsSchema = answer(
     uptimeSeconds: amount,
     connections: z.strictObject({ open: count, total: count, refused: count, tunnels: count }),
     routes: count,
+    tcp: tcpStatsSchema.describe('Of the TCP and UDP plane'),
     accessLog: z.strictObject({ written: count, dropped: count }),
     memory: z.strictObject({ rssBytes: count, heapUsedBytes: count }),
   }),

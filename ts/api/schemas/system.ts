@@ -31,6 +31,22 @@ export const statusSchema = answer(
     ),
     routes: z.int().min(0),
     certificates: z.int().min(0),
+    tcp: z.int().min(0).describe('Entries of the TCP and UDP plane'),
+    access: z.int().min(0).describe('Address lists'),
+    limits: z.int().min(0).describe('Named rate limits'),
+    workers: z
+      .array(
+        z.strictObject({
+          worker: z.int().min(1),
+          pid: z.int().nullable(),
+          state: z.enum(['starting', 'serving', 'draining', 'waiting']),
+          restarts: z.int().min(0).describe('After a crash'),
+          startedAt: z.iso.datetime().nullable(),
+          connections: z.int().min(0),
+          rssBytes: z.int().min(0),
+        }),
+      )
+      .describe('Worker processes; empty: everything runs in one process'),
     configFile: z.string().nullable(),
     configChanged: z
       .boolean()
@@ -38,6 +54,20 @@ export const statusSchema = answer(
       .describe('Whether the file was written since it was loaded; null: no file, or unreadable'),
     problems: z.array(problemSchema).describe('Items that are left out, and why'),
   }),
+);
+
+/** What `POST /reload` may be told. */
+export const reloadInputSchema = input(
+  'ReloadInput',
+  z.strictObject({
+    binary: z.boolean().optional().describe('Hand the ports over to a new process'),
+  }),
+);
+
+/** `POST /reload` with `binary`. */
+export const binaryReloadSchema = answer(
+  'BinaryReload',
+  z.strictObject({ pid: z.int().min(1).describe('The new process') }),
 );
 
 /** `POST /reload`. */
@@ -65,8 +95,12 @@ export const configDiffSchema = answer(
       .describe('The file as it is now, against what was loaded from it'),
     overlay: pageOf(
       z.strictObject({
-        kind: z.enum(['route', 'certificate']),
-        key: z.string().describe('Id of the route, domain of the certificate'),
+        kind: z.enum(['route', 'certificate', 'tcp', 'access', 'limit']),
+        key: z
+          .string()
+          .describe(
+            'Id of the route or TCP entry, domain of the certificate, name of the list or limit',
+          ),
         change: z.enum(['added', 'changed', 'removed', 'disabled']),
         origin: originSchema,
         before: z.unknown().optional().describe('What the file says'),
