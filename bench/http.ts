@@ -2,26 +2,19 @@
  * The benchmark of the web proxy: `npm run bench:http [-- OPTIONS]`; see readme.md beside this file.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type IMeasurement, measure } from './lib/load.ts';
 import { describeMachine } from './lib/machine.ts';
 import { measureRoutes } from './lib/many.ts';
 import { measureMemory } from './lib/memory.ts';
 import { type IProxy, proxyKinds } from './lib/proxies.ts';
-import { formatReport, type IReport, type IResultRow } from './lib/report.ts';
-import {
-  checkForwarding,
-  directTarget,
-  type IScenario,
-  scenarios,
-  type TTarget,
-} from './lib/scenarios.ts';
+import { formatReport, type IReport } from './lib/report.ts';
+import { fail, progress, runRounds, save } from './lib/rounds.ts';
+import { checkForwarding, directTarget, scenarios } from './lib/scenarios.ts';
 import { startSite } from './lib/site.ts';
 import { measureStart } from './lib/startup.ts';
-import { medians } from './lib/statistics.ts';
 
 const help = `npm run bench:http -- [--short] [--rounds N] [--seconds N] [--only NAMES] [--proxies NAMES]
   --short          one round of a second, fewer routes: shows that it works, not how fast
@@ -49,6 +42,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const rounds = Number(values.rounds ?? (values.short ? 1 : 5));
 const seconds = Number(values.seconds ?? (values.short ? 1 : 4));
+const warmUpSeconds = values.short ? 1 : 3;
 const routeCount = values.short ? 10_000 : 100_000;
 const names = values.only?.split(',');
 const wanted = (name: string): boolean => names === undefined || names.includes(name);
@@ -70,7 +64,10 @@ const proxies: IProxy[] = [];
 try {
   await startProxies();
   for (const scenario of scenarios.filter(({ name }) => wanted(name))) {
-    await runScenario(scenario, proxies, directTarget(site));
+    // Without a proxy: what the load core could do, so that nobody mistakes its limit for a proxy's.
+    const direct = scenario.name === 'tls' ? null : directTarget(site);
+    const result = await runRounds(scenario, proxies, direct, { rounds, seconds, warmUpSeconds });
+    report.scenarios.push(result);
   }
   await Promise.all(proxies.map((proxy) => proxy.running.stop()));
   if (wanted('routes') && withDcRouter()) {
@@ -87,7 +84,7 @@ if (wanted('memory') && withDcRouter()) {
 }
 if (wanted('start') && withDcRouter()) await runStart();
 
-const file = save(report);
+const file = save('http', report);
 console.log(`\n${formatReport(report)}\nWritten to ${file}`);
 const wrong = report.scenarios
   .flatMap(({ rows }) => rows)
@@ -123,34 +120,6 @@ async function startProxies(): Promise<void> {
   }
 }
 
-/** All proxies in turn, round by round, so that whatever changes on the machine meets all of them. */
-async function runScenario(scenario: IScenario, all: IProxy[], direct: TTarget): Promise<void> {
-  const results = new Map<string, IMeasurement[]>(all.map(({ name }) => [name, []]));
-  for (const proxy of all) {
-    await scenario.check(proxy);
-    // Warm-up: connections to the backends, and compiled code.
-    await measure({ ...scenario.load(proxy), seconds: values.short ? 1 : 3 }, proxy.running.pid);
-  }
-  for (let round = 1; round <= rounds; round++) {
-    progress(`${scenario.name}: round ${round} of ${rounds}`);
-    for (const proxy of all) {
-      const measured = await measure({ ...scenario.load(proxy), seconds }, proxy.running.pid);
-      results.get(proxy.name)?.push(measured);
-    }
-  }
-  const rows: IResultRow[] = Array.from(results, ([proxy, measured]) => ({
-    proxy,
-    median: medians(measured),
-    rounds: measured,
-  }));
-  // Without a proxy: how much the load core could do, so that nobody mistakes its limit for a proxy's.
-  if (scenario.name !== 'tls') {
-    const measured = [await measure({ ...scenario.load(direct), seconds }, process.pid)];
-    rows.push({ proxy: 'direct', median: medians(measured), rounds: measured });
-  }
-  report.scenarios.push({ name: scenario.name, title: scenario.title, base: 'nginx', rows });
-}
-
 async function runStart(): Promise<void> {
   progress('start');
   try {
@@ -159,21 +128,4 @@ async function runStart(): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     report.missing.push(`start: a default port is taken (${(error as Error).message})`);
   }
-}
-
-function save(result: IReport): string {
-  const folder = join(import.meta.dirname, 'results');
-  mkdirSync(folder, { recursive: true });
-  const name = `http-${result.at.replace(/[:.]/g, '-')}.json`;
-  writeFileSync(join(folder, name), `${JSON.stringify(result, null, 2)}\n`);
-  return `bench/results/${name}`;
-}
-
-function progress(text: string): void {
-  console.error(`bench: ${text}`);
-}
-
-function fail(message: string): never {
-  console.error(message);
-  process.exit(1);
 }

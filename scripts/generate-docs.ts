@@ -3,7 +3,12 @@
  * `generate-schema`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { dataSchema, readDescriptions, type TJsonSchema } from '../ts/config/json-schema.ts';
+import {
+  dataSchema,
+  describedAs,
+  readDescriptions,
+  type TJsonSchema,
+} from '../ts/config/json-schema.ts';
 
 const file = new URL('../docs/configuration.md', import.meta.url);
 const marks = [
@@ -23,6 +28,21 @@ const sections: readonly (readonly [string, string])[] = [
   ['IHttpTimeouts', 'Timeouts: `timeouts`'],
   ['IForwardAuthOptions', 'Auth providers: `web.authProviders.NAME`'],
   ['IAccessLogOptions', 'Access log: `web.accessLog`'],
+  ['IPortProxySettings', 'TCP and UDP entries: `tcp`'],
+  ['IDomainConfig', 'Domain configs: `domainConfigs`'],
+  ['TPortRange', 'Port ranges: `globalPortRanges`, `portRanges`'],
+  ['TToPort', 'Targets: `toPort`'],
+  ['ITcpAddress', 'Addresses: `toPort`'],
+  ['TTcpBackendInput', 'Backends of an entry: `backends`'],
+  ['ITcpTimeouts', 'Timeouts of an entry: `timeouts`'],
+  ['IUdpOptions', 'UDP sessions: `udp`'],
+  ['IAccessOptions', '`access`'],
+  ['IAddressListOptions', 'Address lists: `access.lists.NAME`'],
+  ['IAccessRules', 'Access rules: `access`'],
+  ['IProxyProtocol', 'PROXY protocol: `proxyProtocol`'],
+  ['IRateLimit', 'Rate limits: `limits.NAME`, `rateLimits`'],
+  ['IConnectionRate', 'Connection rate: `connectionRate`'],
+  ['IBandwidth', 'Bandwidth: `bandwidth`'],
   ['RouteConfig', 'Routes: `web.routes`'],
   ['IPathMatch', 'Path conditions: `paths`'],
   ['IHeaderMatch', 'Header conditions: `matchHeaders`'],
@@ -37,6 +57,9 @@ const sections: readonly (readonly [string, string])[] = [
   ['IHealthOptions', 'Health: `health`'],
   ['ICertificateOptions', 'Certificates: `certificates`'],
 ];
+
+/** Sections that need the words of a second type. */
+const alsoDescribedBy: Readonly<Record<string, string>> = { TToPort: 'TTcpTarget' };
 
 /** The document with its reference as the schema and the doc comments have it now. */
 export function renderDocument(document: string): string {
@@ -57,9 +80,16 @@ function renderReference(): string {
   if (missing.length > 0) throw new Error(`No section for ${missing.join(', ')}`);
   return sections
     .map(([name, heading]) => {
-      const rows = rowsOf(definitions[name] as TJsonSchema, name, '');
+      const definition = definitions[name] as TJsonSchema;
+      const text = describedAs(texts, name)?.text ?? '';
+      // What can be written in several ways has no keys of its own.
+      if (definition.anyOf !== undefined) {
+        const words = [text, texts.get(alsoDescribedBy[name] ?? '')?.text ?? ''];
+        return `### ${heading}\n\n${words.join('\n\n').trim()}\n`;
+      }
+      const rows = rowsOf(definition, name, '');
       const table = ['| key | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
-      return `### ${heading}\n\n${texts.get(name)?.text ?? ''}\n\n${table}\n`;
+      return `### ${heading}\n\n${text}\n\n${table}\n`;
     })
     .join('\n');
 }
@@ -76,7 +106,8 @@ function rowsOf(schema: TJsonSchema, name: string, prefix: string): string[] {
   };
   const rows = Object.entries(properties).flatMap(([key, property]) => {
     const path = `${name}.${key}`;
-    const { text = '', default: standard } = texts.get(path) ?? texts.get(nameOf(property)) ?? {};
+    const { text = '', default: standard } =
+      describedAs(texts, path) ?? describedAs(texts, nameOf(property)) ?? {};
     const wanted = required.includes(key) ? '**required**' : cell(standard);
     const row = `| \`${prefix}${key}\` | ${typeOf(property)} | ${wanted} | ${cell(text)} |`;
     const inner =

@@ -35,9 +35,9 @@ export async function renderSchema(): Promise<string> {
 
 function renderEntry(name: string, doc: IFieldDoc): string {
   const text = doc.default === undefined ? doc.text : `${doc.text} @default ${doc.default}`;
-  const lines = text.trim().match(/.{1,96}(?:\s|$)/g) ?? [];
-  const escaped = lines.map((line) => `  ${line.trim().replace(/[\\`]|\$\{/g, '\\$&')}`);
-  return [name, ...escaped].join('\n');
+  const lines = `${name}: ${text.trim()}`.match(/.{1,96}(?:\s|$)/g) ?? [];
+  const escaped = lines.map((line) => line.trim().replace(/[\\`]|\$\{/g, '\\$&'));
+  return escaped.join('\n  ');
 }
 
 if (import.meta.main) {

@@ -3,11 +3,12 @@
 # Debian's packages. Does nothing when all of them are there; needs root only when one is missing.
 set -euo pipefail
 
-# command=package
+# command=package, or file=package
 peers=(
   curl=curl
   openssl=openssl
   nginx=nginx
+  /usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream
   haproxy=haproxy
   caddy=caddy
   wrk=wrk
@@ -17,6 +18,9 @@ peers=(
   testssl=testssl.sh
   hexdump=bsdextrautils
   taskset=util-linux
+  nft=nftables
+  ip=iproute2
+  socat=socat
 )
 
 # nginx and haproxy live where an ordinary user's PATH may not look.
@@ -24,7 +28,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 missing=()
 for peer in "${peers[@]}"; do
-  command -v "${peer%%=*}" >/dev/null || missing+=("${peer#*=}")
+  [ -e "${peer%%=*}" ] || command -v "${peer%%=*}" >/dev/null || missing+=("${peer#*=}")
 done
 if [ "${#missing[@]}" -eq 0 ]; then
   echo 'install-peers: all peers are installed'

@@ -14,6 +14,10 @@ export interface ILoad {
   script?: string;
   /** Arguments of the script. */
   scriptArguments?: string[];
+  /** Threads of wrk. @default 1 */
+  threads?: number;
+  /** Cores that wrk may use. @default loadCore */
+  core?: string;
 }
 
 /** What one load came to. */
@@ -64,7 +68,8 @@ async function wrk(load: ILoad): Promise<string> {
   ]);
   const script = load.script === undefined ? [] : ['-s', load.script];
   const args = [
-    ...['-c', String(loadCore), 'wrk', '-t1', '--latency', '--timeout', '10s'],
+    ...['-c', load.core ?? String(loadCore), 'wrk', `-t${load.threads ?? 1}`],
+    ...['--latency', '--timeout', '10s'],
     ...[`-c${load.connections}`, `-d${load.seconds}s`],
     ...headers,
     ...script,

@@ -30,9 +30,9 @@ export function findProgram(name: string): string | undefined {
     .find((path) => existsSync(path));
 }
 
-/** Starts a program on one core, its children with it. */
+/** Starts a program on one core or several (`0,1`), its children with it. */
 export function startPinned(
-  core: number,
+  core: number | string,
   command: string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): IRunning {

@@ -35,7 +35,8 @@ interface IPorts {
 }
 
 const benchFolder = resolve(import.meta.dirname, '..');
-const root = resolve(benchFolder, '..');
+/** The checkout. */
+export const root = resolve(benchFolder, '..');
 /** Idle connections to a backend that every proxy may keep: more than the load has. */
 const keepAliveMax = 256;
 
@@ -98,13 +99,14 @@ function kind(
 }
 
 /** Writes a configuration file into the site's folder. */
-function file(site: ISite, name: string, text: string): string {
+export function file(site: ISite, name: string, text: string): string {
   const path = join(site.folder, name);
   writeFileSync(path, text, { mode: 0o600 });
   return path;
 }
 
-function programVersion(program: string, ...args: string[]): () => string {
+/** Asks a program for its version, when it is called. */
+export function programVersion(program: string, ...args: string[]): () => string {
   return () => {
     const path = findProgram(program);
     if (path === undefined)
@@ -116,7 +118,8 @@ function programVersion(program: string, ...args: string[]): () => string {
   };
 }
 
-function packageVersion(path: string): () => string {
+/** Reads the version of a package, when it is called. */
+export function packageVersion(path: string): () => string {
   return () => (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 

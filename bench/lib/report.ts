@@ -1,3 +1,5 @@
+import type { IChangesResult } from './changes.ts';
+import type { IIdleResult } from './idle.ts';
 import type { IMeasurement } from './load.ts';
 import type { IMachine } from './machine.ts';
 import type { IMemoryResult } from './memory.ts';
@@ -18,6 +20,8 @@ export interface IScenarioResult {
   /** Name of the row that ratios are taken of. */
   base: string;
   rows: IResultRow[];
+  /** Bytes of an answer, where the price of a GiB is of interest. */
+  bytesPerRequest?: number;
 }
 
 /** All that a run of the benchmark found, as it is written to the JSON file. */
@@ -29,6 +33,8 @@ export interface IReport {
   secondsPerRound: number;
   scenarios: IScenarioResult[];
   memory?: IMemoryResult;
+  idle?: IIdleResult[];
+  changes?: IChangesResult;
   start?: IStartResult;
   /** What could not be measured, and why. */
   missing: string[];
@@ -53,6 +59,8 @@ export function formatReport(report: IReport): string {
     ...report.scenarios.map(formatScenario),
   ];
   if (report.memory) blocks.push(formatMemory(report.memory));
+  if (report.changes) blocks.push(formatChanges(report.changes));
+  if (report.idle) blocks.push(formatIdle(report.idle));
   if (report.start) blocks.push(formatStart(report.start));
   if (report.missing.length > 0) blocks.push(`Not measured:\n${indent(report.missing).join('\n')}`);
   return `${blocks.join('\n\n')}\n`;
@@ -80,7 +88,19 @@ function formatScenario(result: IScenarioResult): string {
       median.errors === 0 ? '' : String(median.errors),
     ];
   });
-  return [`${result.name}: ${result.title}`, ...indent(table([head, ...rows]))].join('\n');
+  const lines = indent(table([head, ...rows]));
+  if (result.bytesPerRequest !== undefined) lines.push(`  ${pricesOfGiB(result)}`);
+  return [`${result.name}: ${result.title}`, ...lines].join('\n');
+}
+
+function pricesOfGiB({ rows, bytesPerRequest = 1 }: IScenarioResult): string {
+  const prices = rows
+    .filter(({ proxy }) => proxy !== 'direct')
+    .map(({ proxy, median }) => {
+      const ms = (median.cpuUsPerRequest * (2 ** 30 / bytesPerRequest)) / 1000;
+      return `${proxy} ${Math.round(ms)} ms`;
+    });
+  return `CPU time of a GiB: ${prices.join(', ')}`;
 }
 
 function formatMemory(memory: IMemoryResult): string {
@@ -91,6 +111,35 @@ function formatMemory(memory: IMemoryResult): string {
     `starting with them takes ${Math.round(memory.startMs)} ms`,
   ];
   return ['memory:', ...indent(lines)].join('\n');
+}
+
+function formatChanges({ changesPerSecond, quiet, changing }: IChangesResult): string {
+  const row = (name: string, { requestsPerSecond, p50Ms, p99Ms }: IMeasurement): string[] => [
+    name,
+    Math.round(requestsPerSecond).toLocaleString('en-US'),
+    p50Ms.toFixed(2),
+    p99Ms.toFixed(2),
+    ratio(p99Ms, quiet.p99Ms),
+  ];
+  const rows = [
+    ['', 'requests/s', 'p50 ms', 'p99 ms', 'p99 ÷ quiet'],
+    row('quiet', quiet),
+    row(`${Math.round(changesPerSecond)} changes/s`, changing),
+  ];
+  return ['changes: routes added, changed and removed under load', ...indent(table(rows))].join(
+    '\n',
+  );
+}
+
+function formatIdle(results: readonly IIdleResult[]): string {
+  const head = ['', 'kind', 'connections', 'RSS bytes each'];
+  const rows = results.map(({ proxy, kind, connections, rssBytesPerConnection }) => [
+    proxy,
+    kind,
+    connections.toLocaleString('en-US'),
+    Math.round(rssBytesPerConnection).toLocaleString('en-US'),
+  ]);
+  return ['idle: connections that do nothing', ...indent(table([head, ...rows]))].join('\n');
 }
 
 function formatStart(start: IStartResult): string {

@@ -1,22 +1,14 @@
 import { join, resolve } from 'node:path';
-import type { ILoad } from './load.ts';
 import { echoHost, type IProxy } from './proxies.ts';
 import { ask } from './request.ts';
+import type { ILoadOf } from './rounds.ts';
 import { bigBytes, echoBytes, type ISite } from './site.ts';
 
 /** A load that every proxy gets. */
-export interface IScenario {
-  name: string;
-  title: string;
-  load(proxy: TTarget): TLoad;
-  /** @throws unless the proxy answers as it must. */
-  check(proxy: TTarget): Promise<void>;
-}
+export type TScenario = ILoadOf<TTarget>;
 
 /** What a load needs to know of a proxy, or of the backends when they are asked directly. */
 export type TTarget = Pick<IProxy, 'httpPort' | 'tlsPort' | 'echoPort'>;
-/** A load without its duration. */
-export type TLoad = Omit<ILoad, 'seconds'>;
 
 const scripts = resolve(import.meta.dirname, '..', 'wrk');
 const connections = 64;
@@ -31,7 +23,8 @@ export function directTarget(site: ISite): TTarget {
   return { httpPort: site.filePort, tlsPort: 0, echoPort: site.echoPort };
 }
 
-async function expectBytes(url: string, bytes: number): Promise<void> {
+/** @throws unless the answer is 200 with so many bytes. */
+export async function expectBytes(url: string, bytes: number): Promise<void> {
   const { status, body } = await ask(url);
   if (status !== 200 || body.length !== bytes) {
     throw new Error(`${url} answered ${status} with ${body.length} bytes instead of ${bytes}`);
@@ -43,7 +36,7 @@ const http = (port: number, path = '/'): string => `http://127.0.0.1:${port}${pa
 const https = (port: number): string => `https://127.0.0.1:${port}/`;
 
 /** The loads, in the order in which they run. */
-export const scenarios: readonly IScenario[] = [
+export const scenarios: readonly TScenario[] = [
   {
     name: 'small',
     title: `GET of ${smallBytes} bytes, keep-alive, ${connections} connections`,

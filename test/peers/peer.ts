@@ -22,15 +22,19 @@ export function findPeer(name: string): string | undefined {
 /**
  * A test that needs real programs. When one is missing, the test fails under CI and is skipped, with
  * the reason, elsewhere.
+ *
+ * @param obstacle what else is missing. @default nothing
  */
 export function peerTest(
   title: string,
   peers: readonly string[],
   body: (context: TestContext) => Promise<void>,
+  obstacle: string | null = null,
 ): void {
   const missing = peers.filter((name) => findPeer(name) === undefined);
-  const reason = `"${missing.join('", "')}" is not installed: ${howTo}`;
-  if (missing.length === 0) test(title, body);
+  const reason =
+    missing.length === 0 ? obstacle : `"${missing.join('", "')}" is not installed: ${howTo}`;
+  if (reason === null) test(title, body);
   else if (process.env.CI) test(title, () => assert.fail(reason));
   else test(title, { skip: reason }, () => undefined);
 }
