@@ -197,8 +197,10 @@ async function checkDaemon(): Promise<void> {
   const output = collect(child);
   const ended = once(child, 'close');
   try {
-    assert.equal(await answer(`http://127.0.0.1:${port}/`, child, output), 'from the backend');
-    const health = await fetch(`http://127.0.0.1:${apiPort}/healthz`);
+    const served = await answer(`http://127.0.0.1:${port}/`, child, output);
+    assert.equal(await served.text(), 'from the backend');
+    // The management port is opened last.
+    const health = await answer(`http://127.0.0.1:${apiPort}/healthz`, child, output);
     assert.equal(health.status, 200);
     // The whole group, as a terminal or a service manager does; npx alone would not hand it on.
     process.kill(-(child.pid ?? 0), 'SIGTERM');
@@ -225,11 +227,15 @@ function collect(child: ChildProcess): { text: string } {
 }
 
 /** Asks until the daemon listens; it has no other way to tell a stranger. */
-async function answer(url: string, child: ChildProcess, output: { text: string }): Promise<string> {
+async function answer(
+  url: string,
+  child: ChildProcess,
+  output: { text: string },
+): Promise<Response> {
   const deadline = Date.now() + startTimeoutMs;
   for (;;) {
     try {
-      return await (await fetch(url)).text();
+      return await fetch(url);
     } catch (error) {
       if (child.exitCode !== null) throw new Error(`The daemon ended\n${output.text}`);
       if (Date.now() > deadline) throw error;

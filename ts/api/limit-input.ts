@@ -13,9 +13,9 @@ export const limitWords = {
 
 /** Makes a limit of what a client sent. @throws DcError `LIMIT_INVALID` */
 export function parseLimit(name: string, input: unknown): INamedLimit {
-  // A file that has it as a key could not be read again.
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name) || name === '__proto__') {
-    const message = 'Must be at most 64 letters, digits, "-" and "_", and not "__proto__"';
+  // As in a file, so that an export can be read again.
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
+    const message = 'Must be at most 64 letters, digits, "-" and "_", a letter or digit first';
     throw refused(limitWords, 'name', message, { value: name });
   }
   return { name, limit: parseRateLimit(input) };

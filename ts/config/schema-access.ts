@@ -12,13 +12,13 @@ import { cidr, filePath, intervalMs, pattern, text } from './schema-scalar.ts';
 
 /** The name of an address list or a limit. */
 export const listName = pattern(
-  /^[A-Za-z0-9_-]{1,64}$/,
+  /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
   'Must have a name of at most 64 letters, digits, "-" and "_"',
 );
 
 /** `GET /access/check` is an operation of its own. */
 const addressListName = pattern(
-  /^(?!check$)[A-Za-z0-9_-]{1,64}$/,
+  /^(?!check$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
   'Must have a name of at most 64 letters, digits, "-" and "_", and another one than "check"',
 );
 

@@ -8,6 +8,7 @@ export interface IWorkerInfo {
   restarts: number;
   /** ISO 8601; null: it does not run. */
   startedAt: string | null;
+  /** Of the web plane. */
   connections: number;
   rssBytes: number;
 }
