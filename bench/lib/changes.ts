@@ -43,7 +43,12 @@ export async function measureChanges(
   try {
     await untilServing(url, headers, () => child.exitCode !== null);
     const pid = child.pid ?? 0;
+    // Warm-up of both: code that has just been compiled, or is about to be, is no price of a change.
     await measure(load, pid);
+    child.stdin.write('start\n');
+    await measure(load, pid);
+    child.stdin.write('stop\n');
+    await lines.next();
     for (let round = 1; round <= rounds; round++) {
       progress(`changes: round ${round} of ${rounds}`);
       quiet.push(await measure(load, pid));

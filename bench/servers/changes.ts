@@ -18,7 +18,7 @@ const router = new DcRouter({
 await router.start();
 
 const { router: routes } = router.proxy;
-const tickMs = 5;
+const tickMs = 1;
 let timer: NodeJS.Timeout | undefined;
 let startedAt = 0;
 /** Changes in all, and when this round began. */

@@ -267,12 +267,12 @@ export class ClientConnection implements IWireConsumer {
     outgoing: IOutgoingRequest,
     { uri: target, userAgent, referer }: Exchange,
   ): void {
-    const { method, authority, minor, keepAlive } = head;
-    const { text } = head.fields;
-    if (text.length > knownBytesMax) return;
+    const { method, authority, minor, keepAlive, fields } = head;
+    if (fields.text.length > knownBytesMax) return;
     const upgrade = '';
     const summary = { method, target, authority, minor, keepAlive, upgrade, userAgent, referer };
-    this.known = new KnownRequest(text, summary, route, outgoing, this.engine, this.plan);
+    const matched = { text: fields.text, hostKey: this.hostKey, target: head.target };
+    this.known = new KnownRequest(matched, summary, route, outgoing, this.engine, this.plan);
   }
 
   /** Remembers what depends on the Host only: clients rarely change it on one connection. */

@@ -3,6 +3,7 @@ import type { IEngine, IEntrypointPlan, IWebSettings } from './engine.ts';
 import { isRepeated } from './field-table.ts';
 import { readAgain } from './kept-head.ts';
 import type { IOutgoingRequest } from './request-builder.ts';
+import { pathOf } from './target.ts';
 
 /** What of a parsed request its exchange keeps. */
 export interface IRequestSummary {
@@ -16,6 +17,16 @@ export interface IRequestSummary {
   readonly userAgent?: string | undefined;
   /** Read for the access log only. */
   readonly referer?: string | undefined;
+}
+
+/** What a route was found by. */
+export interface IMatchedHead {
+  /** The whole head, as it was sent. */
+  readonly text: string;
+  /** Host in lower case, without port and trailing dot. */
+  readonly hostKey: string;
+  /** In its normal form, as it was matched. */
+  readonly target: string;
 }
 
 /**
@@ -35,25 +46,29 @@ export class KnownRequest {
   private head = '';
   private host = '';
   private readonly text: string;
-  private readonly tableVersion: number;
+  private tableVersion: number;
+  private readonly hostKey: string;
+  private readonly path: string;
   private readonly settings: IWebSettings;
   private readonly plan: IEntrypointPlan;
 
   constructor(
-    text: string,
+    matched: IMatchedHead,
     summary: IRequestSummary,
     route: Route,
     outgoing: IOutgoingRequest,
     engine: IEngine,
     plan: IEntrypointPlan,
   ) {
-    this.text = text;
+    this.text = matched.text;
     this.summary = summary;
     this.route = route;
     this.outgoing = outgoing;
     this.tableVersion = engine.routes.version;
     this.settings = engine.settings;
     this.plan = plan;
+    this.hostKey = matched.hostKey;
+    this.path = pathOf(matched.target);
   }
 
   /** The request's id follows behind `headFor`. */
@@ -94,9 +109,18 @@ export class KnownRequest {
   ): boolean {
     return (
       isRepeated(this.text, bytes, start, end) &&
-      this.tableVersion === engine.routes.version &&
       this.settings === engine.settings &&
-      this.plan === plan
+      this.plan === plan &&
+      (this.tableVersion === engine.routes.version || this.isStillMatched(engine))
     );
+  }
+
+  /** Routes have changed since; most changes are of others than this one. */
+  private isStillMatched({ routes }: IEngine): boolean {
+    const { hostKey, path, route, summary } = this;
+    const headerOf = (name: string) => this.header(name);
+    if (routes.match(hostKey, summary.method, path, headerOf) !== route) return false;
+    this.tableVersion = routes.version;
+    return true;
   }
 }
