@@ -3,62 +3,28 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { describeMachine } from './lib/machine.ts';
 import { measureRoutes } from './lib/many.ts';
 import { measureMemory } from './lib/memory.ts';
+import { benchOptions, failOnErrors, newReport } from './lib/options.ts';
 import { type IProxy, proxyKinds } from './lib/proxies.ts';
-import { formatReport, type IReport } from './lib/report.ts';
+import { formatReport } from './lib/report.ts';
 import { fail, progress, runRounds, save } from './lib/rounds.ts';
 import { checkForwarding, directTarget, scenarios } from './lib/scenarios.ts';
 import { startSite } from './lib/site.ts';
 import { measureStart } from './lib/startup.ts';
 
-const help = `npm run bench:http -- [--short] [--rounds N] [--seconds N] [--only NAMES] [--proxies NAMES]
-  --short          one round of a second, fewer routes: shows that it works, not how fast
-  --rounds N       rounds of every scenario (5)
-  --seconds N      seconds of every round (4)
-  --only NAMES     of ${scenarios.map(({ name }) => name).join(',')},routes,memory,start
-  --proxies NAMES  of ${proxyKinds.map(({ name }) => name).join(',')}`;
-
-const { values } = parseArgs({
-  options: {
-    short: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    only: { type: 'string' },
-    proxies: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const options = benchOptions({
+  name: 'http',
+  fewer: 'routes',
+  scenarios: [...scenarios.map(({ name }) => name), 'routes', 'memory', 'start'],
+  proxies: proxyKinds.map(({ name }) => name),
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-// Ends what was started, by the exit handlers of the processes.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-
-const rounds = Number(values.rounds ?? (values.short ? 1 : 5));
-const seconds = Number(values.seconds ?? (values.short ? 1 : 4));
-const warmUpSeconds = values.short ? 1 : 3;
-const routeCount = values.short ? 10_000 : 100_000;
-const names = values.only?.split(',');
-const wanted = (name: string): boolean => names === undefined || names.includes(name);
-
-if (cpus().length < 2) fail('The benchmark needs two cores: one for the proxy, one for the load');
+const { isShort, rounds, seconds, wanted } = options;
+const routeCount = isShort ? 10_000 : 100_000;
 installLibraries();
 
-const report: IReport = {
-  at: new Date().toISOString(),
-  machine: await describeMachine(),
-  versions: {},
-  rounds,
-  secondsPerRound: seconds,
-  scenarios: [],
-  missing: [],
-};
+const report = await newReport(options);
 const site = await startSite();
 const proxies: IProxy[] = [];
 try {
@@ -66,7 +32,7 @@ try {
   for (const scenario of scenarios.filter(({ name }) => wanted(name))) {
     // Without a proxy: what the load core could do, so that nobody mistakes its limit for a proxy's.
     const direct = scenario.name === 'tls' ? null : directTarget(site);
-    const result = await runRounds(scenario, proxies, direct, { rounds, seconds, warmUpSeconds });
+    const result = await runRounds(scenario, proxies, direct, options);
     report.scenarios.push(result);
   }
   await Promise.all(proxies.map((proxy) => proxy.running.stop()));
@@ -86,10 +52,7 @@ if (wanted('start') && withDcRouter()) await runStart();
 
 const file = save('http', report);
 console.log(`\n${formatReport(report)}\nWritten to ${file}`);
-const wrong = report.scenarios
-  .flatMap(({ rows }) => rows)
-  .filter(({ median }) => median.errors > 0);
-if (wrong.some(({ proxy }) => proxy.startsWith('dcrouter'))) fail('DcRouter answered with errors');
+failOnErrors(report);
 
 /** The Node libraries are no dependency of the product; they are installed when they are needed. */
 function installLibraries(): void {
@@ -107,11 +70,8 @@ function withDcRouter(): boolean {
 }
 
 async function startProxies(): Promise<void> {
-  const asked = values.proxies?.split(',');
-  const unknown = asked?.filter((name) => !proxyKinds.some((kind) => kind.name === name)) ?? [];
-  if (unknown.length > 0) fail(`Unknown proxy "${unknown.join(', ')}"\n${help}`);
   for (const kind of proxyKinds) {
-    if (asked !== undefined && !asked.includes(kind.name)) continue;
+    if (!options.proxies.includes(kind.name)) continue;
     progress(`starting ${kind.name}`);
     const proxy = await kind.start(site);
     proxies.push(proxy);
@@ -123,7 +83,7 @@ async function startProxies(): Promise<void> {
 async function runStart(): Promise<void> {
   progress('start');
   try {
-    report.start = await measureStart(values.short ? 1 : 5);
+    report.start = await measureStart(isShort ? 1 : 5);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     report.missing.push(`start: a default port is taken (${(error as Error).message})`);

@@ -1,12 +1,10 @@
 /**
  * The benchmark of the TCP plane: `npm run bench:tcp [-- OPTIONS]`; see readme.md beside this file.
  */
-import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { measureIdle } from './lib/idle.ts';
-import { describeMachine } from './lib/machine.ts';
-import { formatReport, type IReport } from './lib/report.ts';
-import { fail, type ILoadOf, progress, runRounds, save } from './lib/rounds.ts';
+import { benchOptions, failOnErrors, newReport } from './lib/options.ts';
+import { formatReport } from './lib/report.ts';
+import { type ILoadOf, progress, runRounds, save } from './lib/rounds.ts';
 import { expectBytes } from './lib/scenarios.ts';
 import { bigBytes, startSite } from './lib/site.ts';
 import {
@@ -57,48 +55,17 @@ const scenarios: readonly ILoadOf<ITcpTarget>[] = [
   },
 ];
 
-const help = `npm run bench:tcp -- [--short] [--rounds N] [--seconds N] [--only NAMES] [--proxies NAMES]
-  --short          one round of a second, fewer connections: shows that it works, not how fast
-  --rounds N       rounds of every scenario (5)
-  --seconds N      seconds of every round (4)
-  --only NAMES     of ${scenarios.map(({ name }) => name).join(',')},idle
-  --proxies NAMES  of ${tcpProxyKinds.map(({ name }) => name).join(',')}`;
-
-const { values } = parseArgs({
-  options: {
-    short: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    only: { type: 'string' },
-    proxies: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const options = benchOptions({
+  name: 'tcp',
+  fewer: 'connections',
+  scenarios: [...scenarios.map(({ name }) => name), 'idle'],
+  proxies: tcpProxyKinds.map(({ name }) => name),
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-if (cpus().length < 2) fail('The benchmark needs two cores: one for the proxy, one for the load');
+const { wanted } = options;
+const idleConnections = Math.min(options.isShort ? 1000 : 10_000, proxiedMax);
+const kinds = tcpProxyKinds.filter(({ name }) => options.proxies.includes(name));
 
-const rounds = Number(values.rounds ?? (values.short ? 1 : 5));
-const seconds = Number(values.seconds ?? (values.short ? 1 : 4));
-const warmUpSeconds = values.short ? 1 : 3;
-const idleConnections = Math.min(values.short ? 1000 : 10_000, proxiedMax);
-const names = values.only?.split(',');
-const asked = values.proxies?.split(',');
-const wanted = (name: string): boolean => names === undefined || names.includes(name);
-const kinds = tcpProxyKinds.filter(({ name }) => asked === undefined || asked.includes(name));
-
-const report: IReport = {
-  at: new Date().toISOString(),
-  machine: await describeMachine(),
-  versions: {},
-  rounds,
-  secondsPerRound: seconds,
-  scenarios: [],
-  missing: [],
-};
+const report = await newReport(options);
 const site = await startSite();
 const proxies: ITcpProxy[] = [];
 try {
@@ -116,8 +83,7 @@ try {
   }
   const direct = { plainPort: site.filePort, sniPort: site.tlsPort };
   for (const scenario of scenarios.filter(({ name }) => wanted(name))) {
-    const settings = { rounds, seconds, warmUpSeconds };
-    const result = await runRounds(scenario, proxies, direct, settings, 'haproxy');
+    const result = await runRounds(scenario, proxies, direct, options, 'haproxy');
     const bytes = scenario.name === 'big' ? { bytesPerRequest: bigBytes } : {};
     report.scenarios.push({ ...result, ...bytes });
   }
@@ -130,7 +96,4 @@ try {
 
 const file = save('tcp', report);
 console.log(`\n${formatReport(report)}\nWritten to ${file}`);
-const wrong = report.scenarios
-  .flatMap(({ rows }) => rows)
-  .filter(({ median }) => median.errors > 0);
-if (wrong.some(({ proxy }) => proxy === 'dcrouter')) fail('DcRouter answered with errors');
+failOnErrors(report);
