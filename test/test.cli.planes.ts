@@ -2,20 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { IConnectionInfo } from '../ts_interfaces/index.ts';
-import { folderOf, jsonOf } from './fixtures/cli.ts';
+import { folderOf, jsonOf, machine } from './fixtures/cli.ts';
 import { route, startApi, takeIn } from './fixtures/control-plane.ts';
-import { type IRun, run } from './fixtures/terminal.ts';
-
-async function machine(context: TestContext) {
-  const dataDir = folderOf(context);
-  const started = await startApi(context, { dataDir });
-  const cli = (...argv: string[]): Promise<IRun> => run([...argv, '--data-dir', dataDir]);
-  const person = (...argv: string[]): Promise<IRun> =>
-    run(argv, { tty: true, env: { DCROUTER_DATA_DIR: dataDir, NO_COLOR: '1' } });
-  return { ...started, dataDir, cli, person };
-}
+import { run } from './fixtures/terminal.ts';
 
 test('access add, set, show, check, remove, list', async (context) => {
   const { cli, person, lists, dataDir } = await machine(context);

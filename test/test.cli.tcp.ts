@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { IDomainConfig, ITcpEntryInfo } from '../ts_interfaces/index.ts';
-import { folderOf, jsonOf } from './fixtures/cli.ts';
-import { startApi } from './fixtures/control-plane.ts';
-import { type IRun, run } from './fixtures/terminal.ts';
-
-async function machine(context: TestContext) {
-  const dataDir = folderOf(context);
-  const started = await startApi(context, { dataDir });
-  const cli = (...argv: string[]): Promise<IRun> => run([...argv, '--data-dir', dataDir]);
-  const person = (...argv: string[]): Promise<IRun> =>
-    run(argv, { tty: true, env: { DCROUTER_DATA_DIR: dataDir, NO_COLOR: '1' } });
-  return { ...started, dataDir, cli, person };
-}
+import { folderOf, jsonOf, machine } from './fixtures/cli.ts';
 
 test('tcp add, list, show, remove', async (context) => {
   const { cli, person, tcp } = await machine(context);

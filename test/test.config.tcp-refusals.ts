@@ -1,23 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseTcpEntry } from '../ts/config/schema.ts';
-import { DcError, type IProblem } from '../ts/core/errors.ts';
 import type { TPortProxyInput } from '../ts_interfaces/data/tcp.ts';
+import { problemsOf } from './fixtures/tcp-problems.ts';
 
 const one = { fromPort: 5432, toPort: 'db:5432' };
-
-/** The problems of an entry that must be refused. */
-function problemsOf(input: unknown, prefix?: string): readonly IProblem[] {
-  try {
-    parseTcpEntry(input, prefix);
-  } catch (error) {
-    assert.ok(error instanceof DcError, String(error));
-    assert.equal(error.code, 'TCP_INVALID');
-    assert.ok(error.problems.length > 0);
-    return error.problems;
-  }
-  return assert.fail(`accepted ${JSON.stringify(input)}`);
-}
 
 /** An entry on some ports with domain configs, which all go somewhere. */
 function withConfigs(configs: object[], more: object = {}): object {

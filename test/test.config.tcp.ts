@@ -4,21 +4,9 @@ import { type IParseSettings, parseOptions, parseTcpEntry } from '../ts/config/s
 import { readToPort } from '../ts/config/tcp-target.ts';
 import { DcError, type IProblem } from '../ts/core/errors.ts';
 import type { TToPort } from '../ts_interfaces/data/tcp.ts';
+import { problemsOf } from './fixtures/tcp-problems.ts';
 
 const one = { fromPort: 5432, toPort: 'db:5432' };
-
-/** The problems of an entry that must be refused. */
-function problemsOf(input: unknown, prefix?: string): readonly IProblem[] {
-  try {
-    parseTcpEntry(input, prefix);
-  } catch (error) {
-    assert.ok(error instanceof DcError, String(error));
-    assert.equal(error.code, 'TCP_INVALID');
-    assert.ok(error.problems.length > 0);
-    return error.problems;
-  }
-  return assert.fail(`accepted ${JSON.stringify(input)}`);
-}
 
 function refusedOptions(input: unknown, settings?: IParseSettings): readonly IProblem[] {
   try {

@@ -1,5 +1,6 @@
 import type { IGlobalStats, IRouteStats, ITcpStats } from '../../ts_interfaces/index.ts';
 import type { ProxyManager } from '../proxy/proxy-manager.ts';
+import { noStats } from '../proxy/tcp-stats.ts';
 
 /** What a `StatsSource` asks besides the web plane. */
 export interface IStatsParts {
@@ -8,8 +9,6 @@ export interface IStatsParts {
   /** Brings what worker processes have counted into the trackers here. @default nothing */
   collect?: () => Promise<void>;
 }
-
-const noTcp: ITcpStats = { open: 0, total: 0, refused: 0, failed: 0, bytesIn: 0, bytesOut: 0 };
 
 /** Puts the numbers of the planes together as the management API shows them. */
 export class StatsSource {
@@ -32,7 +31,7 @@ export class StatsSource {
       uptimeSeconds: (now - proxy.tracker.startedAt) / 1000,
       connections: proxy.connectionStats(),
       routes: proxy.router.size,
-      tcp: parts.tcp?.() ?? noTcp,
+      tcp: parts.tcp?.() ?? noStats(),
       accessLog: proxy.accessLogStats(),
       memory: { rssBytes: rss, heapUsedBytes: heapUsed },
     };

@@ -6,6 +6,7 @@ import type {
   ITcpLive,
   TOrigin,
 } from '../../ts_interfaces/index.ts';
+import { noStats } from '../proxy/tcp-stats.ts';
 import { entityTag } from './entity-tag.ts';
 import type { MaintenanceMarks } from './maintenance.ts';
 import { mask } from './mask.ts';
@@ -14,7 +15,7 @@ import { mask } from './mask.ts';
 const nothingLive: ITcpLive = {
   listening: [],
   forwardedBy: 'none',
-  stats: { open: 0, total: 0, refused: 0, failed: 0, bytesIn: 0, bytesOut: 0 },
+  stats: noStats(),
   endpoints: [],
 };
 

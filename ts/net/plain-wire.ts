@@ -69,7 +69,6 @@ export class PlainWire extends WireBase {
   private early: Buffer[] | null = null;
   /** Looks up a name and tries its addresses. */
   private dialing: Socket | null = null;
-  private unsent = 0;
   private pending = 0;
 
   private constructor(consumer: IWireConsumer, at: number) {
@@ -122,11 +121,8 @@ export class PlainWire extends WireBase {
     return this.pending;
   }
 
-  get unsentMoved(): boolean {
-    const unsent = this.pending === 0 ? 0 : (this.handle?.writeQueueSize ?? 0);
-    const moved = unsent !== this.unsent && unsent !== 0;
-    this.unsent = unsent;
-    return moved;
+  protected get queuedBytes(): number {
+    return this.handle?.writeQueueSize ?? 0;
   }
 
   pause(): void {

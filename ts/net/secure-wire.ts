@@ -12,7 +12,6 @@ export class SecureWire extends WireBase {
   private paused = false;
   private ended = false;
   private error: Error | null = null;
-  private unsent = 0;
 
   /** Wraps a TLS socket whose handshake is done or under way. */
   constructor(socket: TLSSocket, consumer: IWireConsumer) {
@@ -61,13 +60,10 @@ export class SecureWire extends WireBase {
     return this.socket.writableLength;
   }
 
-  get unsentMoved(): boolean {
+  protected get queuedBytes(): number {
     // TLS counts what it has encrypted; only the handle below it knows what has left.
     const { _handle: handle } = this.socket as unknown as { _handle: ITlsHandle | null };
-    const unsent = this.pendingBytes === 0 ? 0 : (handle?._parent?.writeQueueSize ?? 0);
-    const moved = unsent !== this.unsent && unsent !== 0;
-    this.unsent = unsent;
-    return moved;
+    return handle?._parent?.writeQueueSize ?? 0;
   }
 
   pause(): void {

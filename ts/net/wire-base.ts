@@ -38,6 +38,7 @@ export abstract class WireBase {
    * peer sent before it broke off comes first, then `onClose`. Plain only.
    */
   readsAfterFailure = false;
+  private unsent = 0;
 
   constructor(consumer: IWireConsumer) {
     this.consumer = consumer;
@@ -55,8 +56,8 @@ export abstract class WireBase {
   abstract readonly isPaused: boolean;
   /** Bytes that wait to be sent. */
   abstract readonly pendingBytes: number;
-  /** True when some of what waits has been sent since the last call: the peer is slow, not dead. */
-  abstract readonly unsentMoved: boolean;
+  /** Bytes that the kernel has not taken yet, of what waits to be sent. */
+  protected abstract readonly queuedBytes: number;
   /** Stops reading; at most what is being delivered now still arrives. */
   abstract pause(): void;
   /** Reads on after `pause()`. */
@@ -87,6 +88,14 @@ export abstract class WireBase {
   protected abstract sendStable(bytes: Buffer): boolean;
   /** Sends a part of the assembly; whoever keeps it calls `replaceAssembly`. */
   protected abstract sendAssembled(part: Buffer): boolean;
+
+  /** True when some of what waits has been sent since the last call: the peer is slow, not dead. */
+  get unsentMoved(): boolean {
+    const unsent = this.pendingBytes === 0 ? 0 : this.queuedBytes;
+    const moved = unsent !== this.unsent && unsent !== 0;
+    this.unsent = unsent;
+    return moved;
+  }
 
   /**
    * Sends text of code points below 256.

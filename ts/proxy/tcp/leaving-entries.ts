@@ -1,5 +1,6 @@
 import type { ITcpStats } from '../../../ts_interfaces/index.ts';
 import type { IClock } from '../../core/clock.ts';
+import { addStats, noStats } from '../tcp-stats.ts';
 import type { Entry } from './entry.ts';
 import type { Session } from './session.ts';
 
@@ -7,14 +8,7 @@ import type { Session } from './session.ts';
 export class LeavingEntries {
   private readonly clock: IClock;
   private readonly entries = new Set<Entry>();
-  private readonly past: ITcpStats = {
-    open: 0,
-    total: 0,
-    refused: 0,
-    failed: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-  };
+  private readonly past = noStats();
   private onEmpty: (() => void) | null = null;
 
   constructor(clock: IClock) {
@@ -80,15 +74,4 @@ export class LeavingEntries {
     if (!this.entries.delete(entry)) return;
     addStats(this.past, { ...entry.stats(), open: 0 });
   }
-}
-
-/** Adds numbers to others. */
-export function addStats(sum: ITcpStats, more: Partial<ITcpStats> | undefined): void {
-  if (more === undefined) return;
-  sum.open += more.open ?? 0;
-  sum.total += more.total ?? 0;
-  sum.refused += more.refused ?? 0;
-  sum.failed += more.failed ?? 0;
-  sum.bytesIn += more.bytesIn ?? 0;
-  sum.bytesOut += more.bytesOut ?? 0;
 }

@@ -1,8 +1,9 @@
 import type { RemoteInfo } from 'node:dgram';
-import type { ITcpLive, ITcpStats } from '../../../ts_interfaces/index.ts';
+import type { ITcpLive } from '../../../ts_interfaces/index.ts';
 import type { IClock } from '../../core/clock.ts';
 import type { ILogger } from '../../core/logger.ts';
 import { canonicalIp } from '../../net/ip.ts';
+import { noStats } from '../tcp-stats.ts';
 import type { IUdpPlan } from './udp-plan.ts';
 import type { IUdpOwner, UdpPort } from './udp-port.ts';
 import { addressOf, type IUdpSessionParts, UdpSession } from './udp-session.ts';
@@ -22,10 +23,7 @@ export type TBeginSession = (
 /** A UDP entry as it lives: its plan of the moment, its ports, sessions and numbers. */
 export class UdpEntry implements IUdpOwner {
   readonly id: string;
-  readonly stats: ITcpStats = {
-    ...{ open: 0, total: 0, refused: 0, failed: 0 },
-    ...{ bytesIn: 0, bytesOut: 0 },
-  };
+  readonly stats = noStats();
   /** All that are not over, also those that still wait for their admission. */
   readonly sessions = new Set<UdpSession>();
   private readonly parts: { clock: IClock; logger: ILogger };

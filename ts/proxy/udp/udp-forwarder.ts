@@ -8,6 +8,7 @@ import type { ILimiters } from '../../net/limiters.ts';
 import type { HealthMonitor, IHealthGroup } from '../health-monitor.ts';
 import type { ILiveConnection } from '../live-connection.ts';
 import type { IProbe } from '../probe.ts';
+import { addStats, noStats } from '../tcp-stats.ts';
 import { type ILookup, sharedLookup } from './host-lookup.ts';
 import { UdpEntry } from './udp-entry.ts';
 import { compileUdp, type IUdpPlan } from './udp-plan.ts';
@@ -74,7 +75,7 @@ export class UdpForwarder {
   /** Removed, with sessions left. */
   private readonly leaving = new Set<UdpEntry>();
   /** Of entries that are gone. */
-  private readonly gone: ITcpStats = noStats();
+  private readonly gone = noStats();
   private readonly sessions = new Set<UdpSession>();
   private sweepTimer: ITimer | null = null;
   private sweepAt = 0;
@@ -307,12 +308,4 @@ export class UdpForwarder {
 
 function sweepPause(idleMs: number): number {
   return Math.max(sweepMsMin, Math.min(sweepMsMax, idleMs / 4));
-}
-
-function noStats(): ITcpStats {
-  return { open: 0, total: 0, refused: 0, failed: 0, bytesIn: 0, bytesOut: 0 };
-}
-
-function addStats(all: ITcpStats, more: ITcpStats): void {
-  for (const key of Object.keys(all) as (keyof ITcpStats)[]) all[key] += more[key];
 }

@@ -1,5 +1,6 @@
 import type { ITcpLive, ITcpStats } from '../../../ts_interfaces/index.ts';
 import type { ITcpElsewhere } from '../tcp/index.ts';
+import { addStats, noStats } from '../tcp-stats.ts';
 import type { ITcpWork, IWorkReport } from './protocol.ts';
 
 /** What a worker has told of the TCP plane. */
@@ -18,7 +19,7 @@ export class TcpAbsorber implements ITcpElsewhere {
   /** Of all entries, also of those that are gone. */
   get total(): ITcpStats {
     const sum = { ...this.pastTotal };
-    for (const { total } of this.workers.values()) add(sum, total);
+    for (const { total } of this.workers.values()) addStats(sum, total);
     return sum;
   }
 
@@ -31,7 +32,7 @@ export class TcpAbsorber implements ITcpElsewhere {
     const endpoints = live.endpoints.map((endpoint) => ({ ...endpoint }));
     for (const part of parts) {
       if (part === undefined) continue;
-      add(stats, part.stats);
+      addStats(stats, part.stats);
       for (const endpoint of endpoints) {
         const { domainConfig, id: backend } = endpoint;
         const done = part.endpoints.find((one) => {
@@ -67,7 +68,7 @@ export class TcpAbsorber implements ITcpElsewhere {
     const gauge = this.workers.get(worker);
     if (gauge === undefined) return;
     this.workers.delete(worker);
-    add(this.pastTotal, { ...gauge.total, open: 0 });
+    addStats(this.pastTotal, { ...gauge.total, open: 0 });
     for (const { entryId, stats, endpoints } of gauge.entries.values()) {
       const ended = endpoints.map((endpoint) => ({ ...endpoint, active: 0 }));
       const before = this.past.get(entryId);
@@ -75,7 +76,7 @@ export class TcpAbsorber implements ITcpElsewhere {
         this.past.set(entryId, { entryId, stats: { ...stats, open: 0 }, endpoints: ended });
         continue;
       }
-      add(before.stats, { ...stats, open: 0 });
+      addStats(before.stats, { ...stats, open: 0 });
       for (const endpoint of ended) {
         const known = before.endpoints.find((one) => {
           return one.id === endpoint.id && one.domainConfig === endpoint.domainConfig;
@@ -91,17 +92,4 @@ export class TcpAbsorber implements ITcpElsewhere {
     this.past.delete(entryId);
     for (const { entries } of this.workers.values()) entries.delete(entryId);
   }
-}
-
-function noStats(): ITcpStats {
-  return { open: 0, total: 0, refused: 0, failed: 0, bytesIn: 0, bytesOut: 0 };
-}
-
-function add(sum: ITcpStats, more: ITcpStats): void {
-  sum.open += more.open;
-  sum.total += more.total;
-  sum.refused += more.refused;
-  sum.failed += more.failed;
-  sum.bytesIn += more.bytesIn;
-  sum.bytesOut += more.bytesOut;
 }
