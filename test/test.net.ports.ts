@@ -164,21 +164,20 @@ for (const { why, address, message } of refusals) {
   });
 }
 
-test('LocalPorts with reusePort: joins its like only when asked to, and never others', async (t) => {
-  const first = await bind(t, new LocalPorts({ reusePort: true }));
+test('SharedPorts: a port of others is refused, also of others that would share it', async (t) => {
+  const first = await bind(t, new SharedPorts(() => 2));
   const address = { ...local, port: first.port };
-  assert.match(await refusal(new LocalPorts({ reusePort: true }).bind(address)), /listens there/);
+  // As the workers do, who have a copy of each handle.
+  for (const handle of first.handles) assert.equal(handle.listen(1), 0);
+  assert.match(await refusal(new SharedPorts(() => 1).bind(address)), /listens there/);
   assert.match(await refusal(new LocalPorts().bind(address)), /listens there/);
-  const second = await bind(t, new LocalPorts({ reusePort: true, joins: true }), address);
-  assert.equal(second.port, first.port);
 
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
   const taken = server.address();
   const port = typeof taken === 'object' && taken !== null ? taken.port : 0;
-  const joining = new LocalPorts({ reusePort: true, joins: true });
-  assert.match(await refusal(joining.bind({ ...local, port })), /listens there/);
+  assert.match(await refusal(new SharedPorts(() => 2).bind({ ...local, port })), /listens there/);
 });
 
 test('SharedPorts: several handles of one port; handed over, each accepts', async (t) => {

@@ -7,6 +7,7 @@ import { DcError, formatProblems } from '../core/errors.ts';
 import { releaseUnusedHeap } from '../core/heap.ts';
 import { version } from '../core/version.ts';
 import { DcRouter, type IDcRouterContext, mergeOptions } from '../dcrouter.ts';
+import { spellPlace } from '../net/ip.ts';
 import { loadAddressLists } from '../proxy/access-lists.ts';
 import type { IArguments, IContext, ITerminal, TCommandRun } from './command.ts';
 import { findConfigFile } from './config-file.ts';
@@ -151,10 +152,9 @@ function writeBanner(router: DcRouter, options: IDcRouterOptions, { stderr }: IT
   const lines = [`DcRouter ${version}`];
   const listening = router.smartProxy.addresses();
   for (const [name, { address, port }] of Object.entries(router.addresses())) {
-    const place = `${address.includes(':') ? `[${address}]` : address}:${port}`;
     const more = (listening[name.replace(/^tcp:/, '')]?.length ?? 1) - 1;
     const others = name.startsWith('tcp:') && more > 0 ? ` and ${more} more` : '';
-    lines.push(`  ${name.padEnd(12)} ${place}${others}`);
+    lines.push(`  ${name.padEnd(12)} ${spellPlace(address, port)}${others}`);
   }
   if (options.api?.enabled === true && options.dataDir !== undefined) {
     lines.push(`  ${'admin token'.padEnd(12)} ${path.join(options.dataDir, 'admin-token')}`);

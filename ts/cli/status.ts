@@ -1,6 +1,6 @@
 import type { ITcpEntryInfo, IWorkerInfo } from '../../ts_interfaces/index.ts';
 import { formatProblems, type IProblem } from '../core/errors.ts';
-import { spellAddress } from './address.ts';
+import { spellPlace } from '../net/ip.ts';
 import type { ApiClient } from './client.ts';
 import type { TCommandRun } from './command.ts';
 import { amount, bytes, duration, plural } from './format.ts';
@@ -51,7 +51,7 @@ export const status: TCommandRun = async ({ client, output }) => {
     ]);
     const ports = Object.entries(found.entrypoints).map(([name, where]) => [
       name,
-      spellAddress(where),
+      spellPlace(where.address, where.port),
       where.tls ? 'https' : 'http',
     ]);
     if (ports.length > 0)

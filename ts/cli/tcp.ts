@@ -10,7 +10,7 @@ import type {
   TToPort,
 } from '../../ts_interfaces/index.ts';
 import { isPortRange, readPortRange, spellRange } from '../config/port-range.ts';
-import { spellAddress } from './address.ts';
+import { spellPlace } from '../net/ip.ts';
 import { parseBackendFlag } from './backend-flag.ts';
 import { type IArguments, type IContext, type TCommandRun, UsageError } from './command.ts';
 import { readDataFile } from './data-file.ts';
@@ -46,7 +46,7 @@ export const add: TCommandRun = async (context) => {
       : await api.save<ITcpEntryInfo>('POST', '/tcp', entry);
   output.show(item, () => [
     savedLine(output, created, item.id),
-    ...item.listening.slice(0, 10).map((port) => `  ${spellAddress(port)}`),
+    ...item.listening.slice(0, 10).map(({ address, port }) => `  ${spellPlace(address, port)}`),
   ]);
   return 0;
 };

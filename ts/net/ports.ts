@@ -58,13 +58,6 @@ export function addressOfKey(key: string): IPortAddress {
 
 /** How ports are bound and connections accepted in this process. */
 export interface ILocalPortsOptions {
-  /**
-   * Other processes that say so too may have the same port, and the kernel shares out the
-   * connections; a port that somebody holds otherwise is refused. @default false
-   */
-  reusePort?: boolean;
-  /** A port that another process holds by `reusePort` is shared with it, for a hand-over. @default false */
-  joins?: boolean;
   /** Refuses clients while descriptors are short. @default none is refused */
   guard?: DescriptorGuard;
 }
@@ -78,9 +71,8 @@ export class LocalPorts implements IPortBinder {
   }
 
   async bind(address: IPortAddress): Promise<IBoundPort> {
-    const { reusePort = false, joins = false, guard } = this.options;
-    const handle = await openPort(address, reusePort, reusePort && !joins);
-    return listen([handle], address, guard);
+    const handle = await openPort(address, { reusePort: false, isAlone: false });
+    return listen([handle], address, this.options.guard);
   }
 }
 
@@ -90,32 +82,28 @@ export class LocalPorts implements IPortBinder {
  */
 export class SharedPorts implements IPortBinder {
   private readonly copies: () => number;
-  private readonly joins: boolean;
   private readonly handed: HandedPorts | undefined;
 
   /**
    * @param copies how many handles a port gets, asked at each `bind`.
-   * @param options `joins`: a port that another process holds by `reusePort` is shared with it.
-   * `handed`: handles that came from another process are used first.
+   * @param options `handed`: handles that came from another process are used first.
    */
-  constructor(
-    copies: () => number,
-    { joins = false, handed }: { joins?: boolean; handed?: HandedPorts } = {},
-  ) {
+  constructor(copies: () => number, { handed }: { handed?: HandedPorts } = {}) {
     this.copies = copies;
-    this.joins = joins;
     this.handed = handed;
   }
 
   async bind(address: IPortAddress): Promise<IBoundPort> {
     const given = this.handed?.take(portKey(address)) ?? [];
     if (given.length > 0) return this.share(given);
-    const first = await openPort(address, true, !this.joins);
+    const first = await openPort(address, { reusePort: true, isAlone: true });
     const handles = [first];
     const bound = nameOf(first);
     try {
       for (let count = this.copies(); handles.length < count; ) {
-        handles.push(await openPort({ ...address, port: bound.port }, true, false));
+        handles.push(
+          await openPort({ ...address, port: bound.port }, { reusePort: true, isAlone: false }),
+        );
       }
     } catch (error) {
       for (const handle of handles) handle.close();
@@ -338,12 +326,12 @@ async function listen(
 /**
  * Binds a handle, without listening.
  *
- * @param isAlone a port that somebody shares by `reusePort` is taken too.
+ * @param how `reusePort`: other handles may have the port too. `isAlone`: but for one that somebody
+ * has already.
  */
 async function openPort(
   address: IPortAddress,
-  reusePort: boolean,
-  isAlone: boolean,
+  { reusePort, isAlone }: { reusePort: boolean; isAlone: boolean },
 ): Promise<ITcpHandle> {
   const { host, port } = address;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {

@@ -1,4 +1,5 @@
 import type { Backend } from '../../ts_interfaces/index.ts';
+import { spellPlace } from '../net/ip.ts';
 import { hashText } from './hash.ts';
 import type { IHealthGroup } from './health-monitor.ts';
 
@@ -78,4 +79,16 @@ export class Endpoint {
     // Whole milliseconds stay small integers, which need no box of their own.
     this.latencyAt = Math.floor(now);
   }
+}
+
+/**
+ * Where an endpoint is, for people.
+ *
+ * @param clientPort stands in for the port of one that has none of its own; 0: not known.
+ */
+export function endpointText({ config }: Endpoint, clientPort: number): string {
+  const { hostname, port, socketPath } = config;
+  if (socketPath !== undefined) return socketPath;
+  const at = port || clientPort;
+  return at === 0 ? hostname : spellPlace(hostname, at);
 }

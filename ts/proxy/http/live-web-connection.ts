@@ -1,5 +1,6 @@
 import type { IConnectionInfo } from '../../../ts_interfaces/index.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { spellPlace } from '../../net/ip.ts';
+import { endpointText } from '../endpoint.ts';
 import { type ILiveConnection, secondsOf } from '../live-connection.ts';
 import { type ClientConnection, phase } from './client-connection.ts';
 import type { ExchangeState } from './exchange-state.ts';
@@ -23,11 +24,11 @@ export class LiveWebConnection implements ILiveConnection {
     return {
       id,
       protocol: protocolOf(connection, current),
-      client: authorityOf(client.clientIp, client.clientPort),
+      client: spellPlace(client.clientIp, client.clientPort),
       entrypoint: plan.name,
       port: client.localPort,
       route: current?.route?.id ?? null,
-      backend: endpoint === null ? null : addressOf(endpoint),
+      backend: endpoint === null ? null : endpointText(endpoint, 0),
       serverName: wire.serverName === '' ? null : wire.serverName,
       // Always the same text for one connection, whenever it is asked.
       openedAt: new Date(Math.round(performance.timeOrigin + openedAt)).toISOString(),
@@ -50,12 +51,4 @@ function protocolOf(
 ): IConnectionInfo['protocol'] {
   if (connection.phase !== phase.tunnel) return connection.protocol;
   return current?.isWebSocket === true ? 'websocket' : 'tunnel';
-}
-
-function addressOf({ config }: Endpoint): string {
-  return config.socketPath ?? authorityOf(config.hostname, config.port);
-}
-
-function authorityOf(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -2,11 +2,12 @@ import type { ITcpEndpointInfo, ITcpStats } from '../../../ts_interfaces/index.t
 import type { Accepted } from '../../net/accepted.ts';
 import type { IBoundPort } from '../../net/ports.ts';
 import type { IClientAddress } from '../client-address.ts';
+import { endpointText } from '../endpoint.ts';
 import { type IArrival, type IProxyInPlan, takeIn } from '../intake.ts';
 import type { ITcpEngine } from './engine.ts';
 import type { EntryShape, IPortShape } from './entry-shape.ts';
 import { Opening } from './opening.ts';
-import { backendText, type ISessionOwner, Session } from './session.ts';
+import { type ISessionOwner, Session } from './session.ts';
 
 /** A port that an entry listens on. */
 export interface IOpenPort {
@@ -298,7 +299,7 @@ export class Entry implements ISessionOwner {
       backends.map((endpoint) => ({
         domainConfig,
         id: endpoint.id,
-        address: backendText(endpoint, 0),
+        address: endpointText(endpoint, 0),
         isDead: endpoint.isDead,
         failureCount: endpoint.failureCount,
         active: endpoint.active,

@@ -1,8 +1,9 @@
 import type { IConnectionInfo } from '../../../ts_interfaces/index.ts';
+import { spellPlace } from '../../net/ip.ts';
 import type { IWireConsumer, Wire } from '../../net/wire.ts';
 import type { Admission } from '../admission.ts';
 import type { IClientAddress } from '../client-address.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { type Endpoint, endpointText } from '../endpoint.ts';
 import { type ILiveConnection, nextConnectionId, secondsOf } from '../live-connection.ts';
 import type { Action } from './action.ts';
 import type { BackendSide, IBackendOwner } from './backend-side.ts';
@@ -324,11 +325,11 @@ export class Session implements IWireConsumer, IBackendOwner, IThrottled, ILiveC
     return {
       id: this.id,
       protocol: this.isTls ? 'tls' : 'tcp',
-      client: addressText(client.clientIp, client.clientPort),
+      client: spellPlace(client.clientIp, client.clientPort),
       entrypoint: this.shape.id,
       port: this.port,
       route: this.action?.plan.domainConfig ?? null,
-      backend: endpoint === null ? null : backendText(endpoint, this.port),
+      backend: endpoint === null ? null : endpointText(endpoint, this.port),
       serverName: this.serverName,
       openedAt: new Date(owner.engine.clock.now() - ageMs).toISOString(),
       ageSeconds: secondsOf(ageMs),
@@ -348,15 +349,4 @@ export class Session implements IWireConsumer, IBackendOwner, IThrottled, ILiveC
 export function reasonOf(error: Error | null): string | null {
   if (error === null) return null;
   return (error as NodeJS.ErrnoException).code ?? error.message;
-}
-
-/** Where a backend is, for people. @param port where it has none of its own; 0: not known. */
-export function backendText({ config }: Endpoint, port: number): string {
-  if (config.socketPath !== undefined) return config.socketPath;
-  const at = config.port || port;
-  return at === 0 ? config.hostname : addressText(config.hostname, at);
-}
-
-function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -3,10 +3,11 @@ import type { ITcpLive } from '../../../ts_interfaces/index.ts';
 import type { IClock } from '../../core/clock.ts';
 import type { ILogger } from '../../core/logger.ts';
 import { canonicalIp } from '../../net/ip.ts';
+import { endpointText } from '../endpoint.ts';
 import { noStats } from '../tcp-stats.ts';
 import type { IUdpPlan } from './udp-plan.ts';
 import type { IUdpOwner, UdpPort } from './udp-port.ts';
-import { addressOf, type IUdpSessionParts, UdpSession } from './udp-session.ts';
+import { type IUdpSessionParts, UdpSession } from './udp-session.ts';
 
 /** Milliseconds between two lines of the log about the same thing. */
 const quietMs = 1000;
@@ -118,7 +119,7 @@ export class UdpEntry implements IUdpOwner {
       endpoints: this.plan.action.backends.map((endpoint) => ({
         domainConfig: null,
         id: endpoint.id,
-        address: addressOf(endpoint, 0),
+        address: endpointText(endpoint, 0),
         isDead: endpoint.isDead,
         failureCount: endpoint.failureCount,
         active: endpoint.active,

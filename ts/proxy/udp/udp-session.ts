@@ -4,7 +4,8 @@ import type { IConnectionInfo, ITcpStats } from '../../../ts_interfaces/index.ts
 import type { IClock } from '../../core/clock.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { spellPlace } from '../../net/ip.ts';
+import { type Endpoint, endpointText } from '../endpoint.ts';
 import type { HealthMonitor } from '../health-monitor.ts';
 import { type ILiveConnection, nextConnectionId, secondsOf } from '../live-connection.ts';
 import { isJudged } from '../tcp/action.ts';
@@ -122,15 +123,14 @@ export class UdpSession implements ILiveConnection {
 
   describe(now: number): IConnectionInfo {
     const { clock } = this.parts;
-    const ip = this.clientIp.includes(':') ? `[${this.clientIp}]` : this.clientIp;
     return {
       id: this.id,
       protocol: 'udp',
-      client: `${ip}:${this.clientPort}`,
+      client: spellPlace(this.clientIp, this.clientPort),
       entrypoint: this.plan.id,
       port: this.port.port,
       route: null,
-      backend: this.endpoint === null ? null : addressOf(this.endpoint, this.port.port),
+      backend: this.endpoint === null ? null : endpointText(this.endpoint, this.port.port),
       serverName: null,
       openedAt: new Date(clock.now() - (clock.monotonic() - this.openedAt)).toISOString(),
       ageSeconds: secondsOf(now - this.openedAt),
@@ -317,11 +317,4 @@ export class UdpSession implements ILiveConnection {
       bytesOut: this.bytesOut,
     });
   }
-}
-
-/** Address and port of a backend, as people read it. */
-export function addressOf({ config }: Endpoint, clientPort: number): string {
-  const { hostname, port } = config;
-  const host = hostname.includes(':') ? `[${hostname}]` : hostname;
-  return `${host}:${port || clientPort}`;
 }
