@@ -2,6 +2,7 @@ export type * from './data/access.ts';
 export type * from './data/auth.ts';
 export type * from './data/certificate.ts';
 export type * from './data/connection.ts';
+export type * from './data/dns.ts';
 export type * from './data/event.ts';
 export type * from './data/hook.ts';
 export type * from './data/limit.ts';

@@ -1,6 +1,7 @@
 import type { IAccessOptions } from './access.ts';
 import type { TAuthProvider } from './auth.ts';
 import type { ICertificateOptions } from './certificate.ts';
+import type { IDnsOptions } from './dns.ts';
 import type { IRequestHookContext, IResponseHookContext } from './hook.ts';
 import type { IRateLimit } from './limit.ts';
 import type { ILogOptions } from './log.ts';
@@ -45,6 +46,8 @@ export interface IDcRouterOptions {
   web?: IWebOptions;
   /** Ports that are forwarded: one entry or a list of them. */
   tcp?: TPortProxyInput | TPortProxyInput[];
+  /** Zones that are answered for, and the resolver. @default absent: no port is opened; the machine's resolver is used */
+  dns?: IDnsOptions;
   /** Lists of addresses for access rules. */
   access?: IAccessOptions;
   /** Request rate limits that routes name: they share its buckets. */

@@ -1,0 +1,443 @@
+import { randomBytes } from 'node:crypto';
+import { type IClock, systemClock } from '../../core/clock.ts';
+import { cookieSecretBytes, type ICookie, readCookie } from '../codec/cookie.ts';
+import {
+  ednsOption,
+  extendedErrorOption,
+  findOption,
+  type IEdns,
+  type IEdnsOption,
+  type IExtendedError,
+  keepaliveOption,
+  paddingOption,
+  udpSizeDefault,
+} from '../codec/edns.ts';
+import { encodeMessage, messageBytesMax } from '../codec/encode.ts';
+import {
+  decodeMessage,
+  emptyMessage,
+  headerBytes,
+  type IMessage,
+  type IMessageError,
+  type IQuestion,
+  type IRecord,
+  isMessageError,
+  responseTo,
+} from '../codec/message.ts';
+import { lowerName, type TName } from '../codec/name.ts';
+import { readTsig, refuseMessage } from '../codec/tsig.ts';
+import { isMetaType, opcode, rcode, recordClass } from '../codec/types.ts';
+import { AnswerCache, hashOf, type IAnswerCacheLimits, mix } from './answer-cache.ts';
+import { encodeSections } from './encode-sections.ts';
+import {
+  type IDnsClient,
+  type IQueryHandler,
+  type IReplyFacts,
+  streamed,
+} from './query-handler.ts';
+import { isForSpecial, reasonOf, refusalOf } from './refusals.ts';
+import {
+  asksForNsid,
+  type IReplyOpt,
+  optSize,
+  plainOptBytes,
+  replyCookie,
+  writeOpt,
+  writePlainOpt,
+} from './reply-opt.ts';
+import { type ISections, sectionsFor } from './sections.ts';
+import type { ISpecialQueries } from './special-queries.ts';
+import { UsualQuery } from './usual-query.ts';
+import type { ZoneSet } from './zone-set.ts';
+
+/** How questions are answered. */
+export interface IAnswererOptions {
+  /** Longest answer by UDP in bytes, and the size that we announce; 512 to 4096. @default 1232 */
+  readonly udpSizeMax?: number;
+  /** Our name for whoever asks by NSID, up to 128 bytes; null: we tell none. @default null */
+  readonly nsid?: Buffer | null;
+  /**
+   * Secrets of the cookies, 16 bytes each: the first one makes, all are taken. None: no cookies.
+   * All servers behind one address have to share them. @default a random one
+   */
+  readonly cookieSecrets?: readonly Buffer[];
+  /** Addresses only where a client cannot go on without them. @default false */
+  readonly minimalResponses?: boolean;
+  /** What a client by TCP that asks is told (RFC 7828); null: nothing. @default null */
+  readonly idleTimeoutMs?: number | null;
+  /** Answers transfers, notifications and updates; null: they are refused. @default null */
+  readonly special?: ISpecialQueries | null;
+  readonly cache?: IAnswerCacheLimits;
+  readonly clock?: IClock;
+}
+
+/** The names of servers that NSID may tell are kept short, so that a question always fits. */
+const nsidBytesMax = 128;
+const udpSizeMin = 512;
+const udpSizeLimit = 4096;
+/** Signed answers are asked for anew that often: signatures are renewed days before they end. */
+const signedGoodMs = 300_000;
+/** Answers by DoT and DoH are padded to a multiple of this: RFC 8467 §4.1. */
+const paddedBlockBytes = 468;
+
+/** An answer that is ready but for the query's own things. */
+interface IMade {
+  readonly bytes: Buffer;
+  readonly reason: IExtendedError | null;
+}
+
+/** What goes back besides the records. */
+interface IReplyParts {
+  readonly question: readonly IQuestion[];
+  readonly rcode: number;
+  readonly opt: IReplyOpt | null;
+}
+
+/**
+ * Answers queries from a set of zones: from bytes to bytes.
+ *
+ * The usual question is read in place and answered from a cache of whole messages, of which only
+ * id, flags, the case of the name and OPT are written anew. All others are decoded.
+ */
+export class Answerer implements IQueryHandler {
+  readonly reply: { -readonly [Key in keyof IReplyFacts]: IReplyFacts[Key] } = {
+    rcode: 0,
+    isProven: false,
+    questionEnd: headerBytes,
+    optStart: headerBytes,
+  };
+  private readonly zones: ZoneSet;
+  private readonly options: Required<Omit<IAnswererOptions, 'cache'>>;
+  private readonly cache: AnswerCache;
+  private readonly usual = new UsualQuery();
+  /** The answer that was made last when it could not be kept. */
+  private reason: IExtendedError | null = null;
+
+  /** @throws RangeError for a size, name or secret out of its bounds. */
+  constructor(zones: ZoneSet, options: IAnswererOptions = {}) {
+    const { cache, ...others } = options;
+    this.zones = zones;
+    this.cache = new AnswerCache(cache);
+    this.options = {
+      udpSizeMax: udpSizeDefault,
+      nsid: null,
+      cookieSecrets: [randomBytes(cookieSecretBytes)],
+      minimalResponses: false,
+      idleTimeoutMs: null,
+      special: null,
+      clock: systemClock,
+      ...others,
+    };
+    checkOptions(this.options);
+  }
+
+  answer(query: Buffer, client: IDnsClient, out: Buffer): number {
+    const { usual, reply } = this;
+    reply.isProven = false;
+    const isUsual = usual.read(query, this.cache.seed) && !isMetaType(usual.type);
+    if (!isUsual) return this.answerOther(query, client, out);
+    const { nameLength, hasEdns, dnssec } = usual;
+    const bytes = this.ready(usual.name, nameLength, usual.nameHash, usual.type, dnssec);
+    const opt = hasEdns ? this.usualOpt(query, client) : null;
+    const optBytes = opt !== null ? optSize(opt) : hasEdns ? plainOptBytes : 0;
+    if (bytes.length + optBytes > this.limitOf(client, usual.udpSize)) {
+      return this.answerDecoded(query, client, out);
+    }
+    out.set(bytes);
+    let at = bytes.length;
+    out[0] = query[0] as number;
+    out[1] = query[1] as number;
+    out[2] = (out[2] as number) | ((query[2] as number) & 1);
+    const nameEnd = headerBytes + nameLength;
+    for (let index = headerBytes; index < nameEnd; index++) out[index] = query[index] as number;
+    reply.rcode = (out[3] as number) & 15;
+    reply.questionEnd = nameEnd + 4;
+    reply.optStart = at;
+    if (hasEdns) {
+      const { udpSizeMax } = this.options;
+      at = opt === null ? writePlainOpt(out, at, udpSizeMax, dnssec) : writeOpt(out, at, opt);
+      countOpt(out);
+    }
+    return at;
+  }
+
+  /** What OPT says to a usual question; null: nothing but our size and DO. */
+  private usualOpt(query: Buffer, client: IDnsClient): IReplyOpt | null {
+    const { usual, reason } = this;
+    if (usual.cookieLength === 0 && reason === null) return null;
+    const options: IEdnsOption[] = [];
+    if (usual.cookieLength > 0) this.addCookie(options, usual.cookieOf(query), client);
+    if (reason !== null) options.push(extendedErrorOption(reason));
+    return this.optWith(usual.dnssec, options);
+  }
+
+  /** Answers a cookie, and notes whether it was a good one. */
+  private addCookie(options: IEdnsOption[], cookie: ICookie, { address }: IDnsClient): void {
+    const { cookieSecrets, clock } = this.options;
+    const made = replyCookie(cookieSecrets, cookie, address, Math.floor(clock.now() / 1000));
+    this.reply.isProven = made?.isGood === true;
+    if (made !== null) options.push(made.option);
+  }
+
+  stream(query: Buffer, client: IDnsClient): AsyncIterable<Buffer> {
+    const message = decodeMessage(query);
+    const { special } = this.options;
+    if (special === null || isMessageError(message)) throw new Error('The query is not special');
+    return special.answer(message, query, client);
+  }
+
+  /**
+   * The message for a question of class IN that is not for the message itself: with id 0 and
+   * without OPT, however long it is; of a name in lower case. `reason` says what it lacks.
+   */
+  private ready(
+    name: Buffer,
+    nameLength: number,
+    nameHash: number,
+    type: number,
+    dnssec: boolean,
+  ): Buffer {
+    const { cache, zones } = this;
+    const hash = hashOf(nameHash, type, dnssec);
+    const kept = cache.get(hash, name, nameLength, type, dnssec);
+    this.reason = null;
+    if (kept !== null) {
+      const isGood =
+        kept.version === kept.served.version &&
+        kept.generation === zones.generation &&
+        (kept.goodUntilMs === Infinity || kept.goodUntilMs > this.options.clock.monotonic());
+      if (isGood) return kept.bytes;
+    }
+    const own = Buffer.from(name.subarray(0, nameLength));
+    const sections = this.sectionsOf(own, type, dnssec, true);
+    const question = { name: own, type, class: recordClass.IN };
+    const bytes = encodeSections(question, sections, messageBytesMax);
+    const { served, signed, reason } = sections;
+    this.reason = reason;
+    if (served !== null) {
+      const goodUntilMs = signed ? this.options.clock.monotonic() + signedGoodMs : Infinity;
+      const { version } = served;
+      const { generation } = zones;
+      const entry = { bytes, nameLength, type, dnssec, hash, served, version, generation };
+      cache.set({ ...entry, goodUntilMs });
+    }
+    return bytes;
+  }
+
+  private sectionsOf(name: TName, type: number, dnssec: boolean, minimalAny: boolean): ISections {
+    const { minimalResponses } = this.options;
+    return sectionsFor(this.zones, name, type, { dnssec, minimalAny, minimalResponses });
+  }
+
+  private limitOf({ transport }: IDnsClient, udpSize: number): number {
+    if (transport !== 'udp') return messageBytesMax;
+    return Math.max(udpSizeMin, Math.min(udpSize, this.options.udpSizeMax));
+  }
+
+  /** Whatever is not the usual question. */
+  private answerOther(query: Buffer, client: IDnsClient, out: Buffer): number {
+    if (query.length < headerBytes || (query[2] as number) & 0x80) return 0;
+    const code = ((query[2] as number) >>> 3) & 15;
+    const isKnown = code === opcode.QUERY || code === opcode.NOTIFY || code === opcode.UPDATE;
+    // What follows the header of another opcode cannot be read: RFC 8906 §3.1.4.
+    if (!isKnown) return this.answerHeader(query, out, rcode.NOTIMP);
+    return this.answerDecoded(query, client, out);
+  }
+
+  private answerHeader(query: Buffer, out: Buffer, code: number): number {
+    query.copy(out, 0, 0, 4);
+    out[2] = ((query[2] as number) & 0x79) | 0x80;
+    out[3] = code;
+    out.fill(0, 4, headerBytes);
+    this.note(code, headerBytes, headerBytes);
+    return headerBytes;
+  }
+
+  private answerDecoded(query: Buffer, client: IDnsClient, out: Buffer): number {
+    const message = decodeMessage(query);
+    if (isMessageError(message)) return this.answerMalformed(message, query, out);
+    const { edns, question } = message;
+    if (edns !== null && edns.version > 0) {
+      const opt = this.optOf(edns, [], rcode.BADVERS);
+      return this.write(query, { question, rcode: rcode.BADVERS, opt }, out);
+    }
+    if (isForSpecial(message)) {
+      if (this.options.special?.takes(message, client) === true) return streamed;
+      if (message.tsig !== null) return this.answerUnknownKey(message, query, out);
+    }
+    return this.answerQuery(message, query, client, out);
+  }
+
+  private answerMalformed(error: IMessageError, query: Buffer, out: Buffer): number {
+    if (error.error === 'drop') return 0;
+    return this.write(query, { question: error.question, rcode: rcode.FORMERR, opt: null }, out);
+  }
+
+  /** RFC 8945 §5.2.1: nobody here knows a key. */
+  private answerUnknownKey(message: IMessage, query: Buffer, out: Buffer): number {
+    const { question, edns } = message;
+    const tsig = readTsig(message.tsig as IRecord);
+    const opt = edns === null ? null : this.optOf(edns, []);
+    const code = tsig === null ? rcode.FORMERR : rcode.NOTAUTH;
+    const length = this.write(query, { question, rcode: code, opt }, out);
+    if (tsig === null) return length;
+    const now = Math.floor(this.options.clock.now() / 1000);
+    const refusal = refuseMessage(Buffer.from(out.subarray(0, length)), tsig, rcode.BADKEY, now);
+    // The names of a key and its algorithm may be long: without room for them there is no TSIG.
+    if (refusal.length > udpSizeMin) return length;
+    this.note(code, this.reply.questionEnd, refusal.length);
+    return refusal.copy(out);
+  }
+
+  private answerQuery(message: IMessage, query: Buffer, client: IDnsClient, out: Buffer): number {
+    const { edns, question } = message;
+    const cookie = readCookie(edns);
+    if (cookie === 'malformed') {
+      const opt = edns === null ? null : this.optOf(edns, []);
+      return this.write(query, { question, rcode: rcode.FORMERR, opt }, out);
+    }
+    const options: IEdnsOption[] = [];
+    if (cookie !== null) this.addCookie(options, cookie, client);
+    if (edns !== null) options.push(...this.ownOptions(edns, client));
+    const [asked] = question;
+    const code = refusalOf(message, client, cookie !== null);
+    if (code !== null || asked === undefined) {
+      const reason = code === null ? null : reasonOf(message, code);
+      if (reason !== null) options.push(extendedErrorOption(reason));
+      const opt = edns === null ? null : this.optOf(edns, options);
+      return this.write(query, { question, rcode: code ?? rcode.NOERROR, opt }, out);
+    }
+    return this.answerQuestion(asked, edns, options, { query, client, out });
+  }
+
+  private answerQuestion(
+    question: IQuestion,
+    edns: IEdns | null,
+    options: IEdnsOption[],
+    { query, client, out }: { query: Buffer; client: IDnsClient; out: Buffer },
+  ): number {
+    const dnssec = edns?.do === true;
+    const limit = this.limitOf(client, edns?.udpSize ?? udpSizeMin);
+    const made = this.madeFor(question, dnssec, client);
+    if (made.reason !== null) options.push(extendedErrorOption(made.reason));
+    const isPadded = isPrivate(client) && findOption(edns, ednsOption.PADDING) !== undefined;
+    let opt = edns === null ? null : this.optOf(edns, options);
+    let { bytes } = made;
+    if (bytes.length + (opt === null ? 0 : optSize(opt)) > limit) {
+      const room = limit - (opt === null ? 0 : optSize(opt));
+      const isAll = client.transport === 'udp';
+      const sections = this.sectionsOf(question.name, question.type, dnssec, isAll);
+      bytes = encodeSections(question, sections, room);
+    }
+    if (opt !== null && isPadded) {
+      const padding = paddingOption(bytes.length + optSize(opt), paddedBlockBytes);
+      const padded = { ...opt, options: [...opt.options, padding] };
+      if (bytes.length + optSize(padded) <= limit) opt = padded;
+    }
+    return this.finish(bytes, query, question.name, opt, out);
+  }
+
+  /** The whole message, kept or made. */
+  private madeFor(question: IQuestion, dnssec: boolean, client: IDnsClient): IMade {
+    const { name, type } = question;
+    if (isMetaType(type)) {
+      const sections = this.sectionsOf(name, type, dnssec, client.transport === 'udp');
+      return { bytes: encodeSections(question, sections, messageBytesMax), ...sections };
+    }
+    const lower = lowerName(name);
+    let hash = this.cache.seed;
+    for (const byte of lower) hash = mix(hash, byte);
+    const bytes = this.ready(lower, lower.length, hash, type, dnssec);
+    return { bytes, reason: this.reason };
+  }
+
+  /** Puts what is the query's own into an answer. */
+  private finish(
+    bytes: Buffer,
+    query: Buffer,
+    name: TName,
+    opt: IReplyOpt | null,
+    out: Buffer,
+  ): number {
+    bytes.copy(out);
+    query.copy(out, 0, 0, 2);
+    out[2] = (out[2] as number) | ((query[2] as number) & 1);
+    name.copy(out, headerBytes);
+    this.note((out[3] as number) & 15, headerBytes + name.length + 4, bytes.length);
+    if (opt === null) return bytes.length;
+    countOpt(out);
+    return writeOpt(out, bytes.length, opt);
+  }
+
+  /** Writes an answer without records. */
+  private write(query: Buffer, { question, rcode: code, opt }: IReplyParts, out: Buffer): number {
+    const message = decodeHeader(query, question, code & 15);
+    const bytes = encodeMessage(message, { compress: false });
+    bytes.copy(out);
+    this.note(code, bytes.length, bytes.length);
+    if (opt === null) return bytes.length;
+    countOpt(out);
+    return writeOpt(out, bytes.length, { ...opt, extendedRcode: code >>> 4 });
+  }
+
+  private note(code: number, questionEnd: number, optStart: number): void {
+    this.reply.rcode = code;
+    this.reply.questionEnd = questionEnd;
+    this.reply.optStart = optStart;
+  }
+
+  private optOf(edns: IEdns, options: readonly IEdnsOption[], code = 0): IReplyOpt {
+    return { ...this.optWith(edns.do, options), extendedRcode: code >>> 4 };
+  }
+
+  private optWith(dnssec: boolean, options: readonly IEdnsOption[]): IReplyOpt {
+    return { udpSize: this.options.udpSizeMax, dnssec, extendedRcode: 0, options };
+  }
+
+  private ownOptions(edns: IEdns, { transport }: IDnsClient): IEdnsOption[] {
+    const { nsid, idleTimeoutMs } = this.options;
+    const options: IEdnsOption[] = [];
+    if (nsid !== null && asksForNsid(edns)) options.push({ code: ednsOption.NSID, data: nsid });
+    const isStream = transport === 'tcp' || transport === 'tls';
+    if (isStream && idleTimeoutMs !== null && findOption(edns, ednsOption.KEEPALIVE)) {
+      options.push(keepaliveOption(idleTimeoutMs));
+    }
+    return options;
+  }
+}
+
+function checkOptions(options: Required<Omit<IAnswererOptions, 'cache'>>): void {
+  const { udpSizeMax, nsid, cookieSecrets } = options;
+  if (!(udpSizeMax >= udpSizeMin && udpSizeMax <= udpSizeLimit)) {
+    throw new RangeError(`Expected a UDP size of 512 to 4096 bytes, found ${udpSizeMax}`);
+  }
+  if (nsid !== null && nsid.length > nsidBytesMax) {
+    throw new RangeError(`Expected an NSID of at most ${nsidBytesMax} bytes`);
+  }
+  if (cookieSecrets.some(({ length }) => length !== cookieSecretBytes)) {
+    throw new RangeError(`Expected cookie secrets of ${cookieSecretBytes} bytes`);
+  }
+}
+
+function isPrivate({ transport }: IDnsClient): boolean {
+  return transport === 'tls' || transport === 'https';
+}
+
+/** One record more in the additional section. */
+function countOpt(out: Buffer): void {
+  const count = ((out[10] as number) << 8) + (out[11] as number) + 1;
+  out[10] = count >>> 8;
+  out[11] = count & 255;
+}
+
+/** RFC 4035 §3.1.6: CD means nothing to us, and is not repeated. */
+function decodeHeader(query: Buffer, question: readonly IQuestion[], code: number): IMessage {
+  const flags = query[2] as number;
+  const header = {
+    ...emptyMessage,
+    id: query.readUInt16BE(0),
+    opcode: (flags >>> 3) & 15,
+    recursionDesired: (flags & 1) !== 0,
+  };
+  return responseTo({ ...header, question }, code);
+}

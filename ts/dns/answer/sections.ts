@@ -1,0 +1,274 @@
+import { extendedError, type IExtendedError } from '../codec/edns.ts';
+import { equalNames, isSubdomain, nameKey, parentOf, type TName } from '../codec/name.ts';
+import { rcode, recordClass, recordType } from '../codec/types.ts';
+import { additionalFor } from '../zone/additional.ts';
+import { type IAnswer, type ICname, type IDname, lookup, type TLookup } from '../zone/lookup.ts';
+import type { IRrset } from '../zone/owner-data.ts';
+import type { Zone } from '../zone/zone.ts';
+import type { IAnswerSigner } from './signer.ts';
+import type { IServedZone, ZoneSet } from './zone-set.ts';
+
+/** What the zones say to a question, before it becomes a message. */
+export interface ISections {
+  readonly rcode: number;
+  /** AA. */
+  readonly authoritative: boolean;
+  readonly answer: readonly IRrset[];
+  readonly authority: readonly IRrset[];
+  readonly additional: readonly IRrset[];
+  /** So many of the first additional rrsets the client cannot do without (RFC 9471). */
+  readonly additionalNeeded: number;
+  /** Why, beyond the rcode; null: nothing to add. */
+  readonly reason: IExtendedError | null;
+  /** The one zone that all of it is from; null: none, or several. */
+  readonly served: IServedZone | null;
+  /** Signatures are among it. */
+  readonly signed: boolean;
+}
+
+/** How the zones are asked. */
+export interface ISectionOptions {
+  /** DNSSEC records are wanted (DO). */
+  readonly dnssec: boolean;
+  /** For ANY one rrset is enough: RFC 8482 §4.1. */
+  readonly minimalAny: boolean;
+  /** Addresses only where they are needed: for delegations and with the NS of a zone. */
+  readonly minimalResponses: boolean;
+}
+
+/** Aliases that are followed for one question. */
+const aliasesMax = 16;
+
+/** Types whose records exist only where signing makes them, with DO or without. */
+const madeTypes: ReadonlySet<number> = new Set([recordType.RRSIG, recordType.NSEC]);
+
+const notOurs: IExtendedError = { code: extendedError.NOT_AUTHORITATIVE, text: '' };
+const absences: Readonly<Record<string, IExtendedError>> = {
+  loading: { code: extendedError.NOT_READY, text: 'The zone is not loaded' },
+  expired: { code: extendedError.INVALID_DATA, text: 'The zone has expired' },
+};
+
+/**
+ * Answers a question of class IN from our zones: RFC 1034 §4.3.2, with aliases followed through
+ * all of them. It never throws for what was asked.
+ *
+ * @param name in wire form, in any case.
+ */
+export function sectionsFor(
+  zones: ZoneSet,
+  name: TName,
+  type: number,
+  options: ISectionOptions,
+): ISections {
+  const served = zoneFor(zones, name, type);
+  if (served === undefined) return refusal(rcode.REFUSED, notOurs);
+  const { zone } = served;
+  if (typeof zone === 'string') return refusal(rcode.SERVFAIL, absences[zone] ?? null);
+  return new Chase(zones, type, options).follow(served, zone, name);
+}
+
+/** DS belongs to the parent's side of a cut (RFC 4035 §3.1.4.1), when the parent is ours too. */
+function zoneFor(zones: ZoneSet, name: TName, type: number): IServedZone | undefined {
+  const served = zones.closest(name);
+  if (type !== recordType.DS || served === undefined) return served;
+  const parent = equalNames(served.apex, name) ? parentOf(name) : null;
+  return (parent === null ? undefined : zones.closest(parent)) ?? served;
+}
+
+function refusal(code: number, reason: IExtendedError | null): ISections {
+  return { ...empty, rcode: code, reason };
+}
+
+const empty: ISections = Object.freeze({
+  rcode: rcode.NOERROR,
+  authoritative: false,
+  answer: [],
+  authority: [],
+  additional: [],
+  additionalNeeded: 0,
+  reason: null,
+  served: null,
+  signed: false,
+});
+
+/** One question on its way from alias to alias. */
+class Chase {
+  private readonly zones: ZoneSet;
+  private readonly type: number;
+  private readonly options: ISectionOptions;
+  private readonly answer: IRrset[] = [];
+  private readonly authority: IRrset[] = [];
+  private readonly seen = new Set<string>();
+  private served: IServedZone | null = null;
+  private crossesZones = false;
+  private signed = false;
+
+  constructor(zones: ZoneSet, type: number, options: ISectionOptions) {
+    this.zones = zones;
+    this.type = type;
+    this.options = options;
+  }
+
+  follow(first: IServedZone, firstZone: Zone, question: TName): ISections {
+    let [served, zone, name] = [first, firstZone, question];
+    this.served = served;
+    for (;;) {
+      this.seen.add(nameKey(name));
+      const found = lookup(zone, name, this.type);
+      if (found === undefined) return this.finish(rcode.NOERROR);
+      const signer = this.signerOf(served);
+      const target = this.step(zone, signer, name, found);
+      if (typeof target === 'object' && !Buffer.isBuffer(target)) return target;
+      const next = this.seen.size > aliasesMax ? undefined : this.zones.closest(target);
+      // Out of our zones, or around in a circle: the client goes on from here.
+      if (next === undefined || typeof next.zone === 'string' || this.seen.has(nameKey(target))) {
+        // What an absent zone lets us say differs from what it lets us say when it is back.
+        if (typeof next?.zone === 'string') this.crossesZones = true;
+        return this.finish(rcode.NOERROR);
+      }
+      if (next !== served) this.crossesZones = true;
+      [served, zone, name] = [next, next.zone, target];
+    }
+  }
+
+  /** @returns the sections, or the alias to go on with. */
+  private step(
+    zone: Zone,
+    signer: IAnswerSigner | null,
+    name: TName,
+    found: TLookup,
+  ): ISections | TName {
+    const wasEmpty = this.answer.length === 0;
+    switch (found.kind) {
+      case 'answer':
+        return this.positive(zone, signer, name, found);
+      case 'cname':
+        this.add(zone, signer, name, found);
+        return found.target;
+      case 'dname': {
+        this.add(zone, signer, name, found);
+        if (found.target === null) return this.finish(rcode.YXDOMAIN);
+        this.answer.push(aliasOf(found, name, found.target));
+        return this.type === recordType.CNAME ? this.finish(rcode.NOERROR) : found.target;
+      }
+      case 'delegation': {
+        if (signer === null) this.authority.push(found.rrset);
+        else this.authority.push(...signer.respond(zone, name, this.type, found).authority);
+        return this.finish(rcode.NOERROR, !wasEmpty, ...glueOf(zone, found.rrset));
+      }
+      default:
+        return this.negative(zone, signer, name, found);
+    }
+  }
+
+  private positive(
+    zone: Zone,
+    signer: IAnswerSigner | null,
+    name: TName,
+    found: IAnswer,
+  ): ISections {
+    const isMinimal = this.type === recordType.ANY && this.options.minimalAny;
+    const one = isMinimal ? { ...found, rrsets: [chosen(found.rrsets)] as const } : found;
+    this.add(zone, signer, name, one);
+    const wanted = one.rrsets.filter(
+      ({ type }) => !this.options.minimalResponses || type === recordType.NS,
+    );
+    const additional = additionalFor(zone, wanted).filter((rrset) => !this.has(rrset));
+    const signatures =
+      signer === null ? [] : additional.flatMap((rrset) => ownSignatures(zone, signer, rrset));
+    return this.finish(rcode.NOERROR, true, [...additional, ...signatures]);
+  }
+
+  private negative(
+    zone: Zone,
+    signer: IAnswerSigner | null,
+    name: TName,
+    found: TLookup,
+  ): ISections {
+    const plain = found.kind === 'nxdomain' ? rcode.NXDOMAIN : rcode.NOERROR;
+    if (signer === null) {
+      this.authority.push(negativeSoa(zone));
+      return this.finish(plain);
+    }
+    const made = signer.respond(zone, name, this.type, found);
+    // RRSIG and NSEC are there for whoever asks for them, other proofs only with DO.
+    if (made.answer.length === 0 && !this.options.dnssec) {
+      this.authority.push(negativeSoa(zone));
+      return this.finish(plain);
+    }
+    this.answer.push(...made.answer);
+    this.authority.push(...made.authority);
+    return this.finish(made.nxdomain ? rcode.NXDOMAIN : rcode.NOERROR);
+  }
+
+  /** Adds an answer or an alias, with signatures and the proof of a wildcard. */
+  private add(
+    zone: Zone,
+    signer: IAnswerSigner | null,
+    name: TName,
+    found: IAnswer | ICname | IDname,
+  ): void {
+    if (signer === null) {
+      this.answer.push(...(found.kind === 'answer' ? found.rrsets : [found.rrset]));
+      return;
+    }
+    const made = signer.respond(zone, name, this.type, found);
+    this.answer.push(...made.answer);
+    this.authority.push(...made.authority);
+  }
+
+  private has({ name, type }: IRrset): boolean {
+    return this.answer.some((other) => other.type === type && equalNames(other.name, name));
+  }
+
+  private signerOf(served: IServedZone): IAnswerSigner | null {
+    const isWanted = this.options.dnssec || madeTypes.has(this.type);
+    const signer = isWanted ? served.signer : null;
+    if (signer !== null) this.signed = true;
+    return signer;
+  }
+
+  private finish(
+    code: number,
+    authoritative = true,
+    additional: readonly IRrset[] = [],
+    additionalNeeded = 0,
+  ): ISections {
+    const { answer, authority, signed } = this;
+    const served = this.crossesZones ? null : this.served;
+    const sections = { answer, authority, additional, additionalNeeded, served, signed };
+    return { rcode: code, authoritative, reason: null, ...sections };
+  }
+}
+
+/** One rrset of a name for ANY: not one that DNSSEC made, when there is another. */
+function chosen(rrsets: readonly [IRrset, ...IRrset[]]): IRrset {
+  return rrsets.find(({ type }) => !madeTypes.has(type)) ?? rrsets[0];
+}
+
+/** The CNAME that a DNAME makes for a name: RFC 6672 §3.1. */
+function aliasOf({ rrset }: IDname, name: TName, target: TName): IRrset {
+  const { ttl } = rrset;
+  return { name, type: recordType.CNAME, class: recordClass.IN, ttl, rdatas: [target] };
+}
+
+/** Addresses of the servers of a delegation; those below the cut come first and are needed. */
+function glueOf(zone: Zone, servers: IRrset): [IRrset[], number] {
+  const all = additionalFor(zone, [servers]);
+  const needed = all.filter(({ name }) => isSubdomain(name, servers.name));
+  const others = all.filter((rrset) => !needed.includes(rrset));
+  return [[...needed, ...others], needed.length];
+}
+
+/** The SOA with the TTL of RFC 2308 §3. */
+function negativeSoa(zone: Zone): IRrset {
+  const soa = zone.soa();
+  const rdata = soa.rdatas[0] as Buffer;
+  return { ...soa, ttl: Math.min(soa.ttl, rdata.readUInt32BE(rdata.length - 4)) };
+}
+
+/** RFC 4035 §3.1.1: signatures come along in the additional section; glue has none. */
+function ownSignatures(zone: Zone, signer: IAnswerSigner, rrset: IRrset): IRrset[] {
+  const found = lookup(zone, rrset.name, rrset.type);
+  return found?.kind === 'answer' ? [signer.signaturesOf(rrset, found.wildcard)] : [];
+}
