@@ -1,15 +1,13 @@
 /**
  * The benchmark of the web proxy: `npm run bench:http [-- OPTIONS]`; see readme.md beside this file.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { installLibraries } from './lib/libraries.ts';
 import { measureRoutes } from './lib/many.ts';
 import { measureMemory } from './lib/memory.ts';
 import { benchOptions, failOnErrors, newReport } from './lib/options.ts';
 import { type IProxy, proxyKinds } from './lib/proxies.ts';
 import { formatReport } from './lib/report.ts';
-import { fail, progress, runRounds, save } from './lib/rounds.ts';
+import { progress, runRounds, save } from './lib/rounds.ts';
 import { checkForwarding, directTarget, scenarios } from './lib/scenarios.ts';
 import { startSite } from './lib/site.ts';
 import { measureStart } from './lib/startup.ts';
@@ -53,17 +51,6 @@ if (wanted('start') && withDcRouter()) await runStart();
 const file = save('http', report);
 console.log(`\n${formatReport(report)}\nWritten to ${file}`);
 failOnErrors(report);
-
-/** The Node libraries are no dependency of the product; they are installed when they are needed. */
-function installLibraries(): void {
-  if (existsSync(join(import.meta.dirname, 'node_modules', 'http-proxy'))) return;
-  progress('installing the Node libraries');
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: import.meta.dirname,
-    stdio: 'inherit',
-  });
-  if (status !== 0) fail('Cannot install bench/package.json');
-}
 
 function withDcRouter(): boolean {
   return proxies.some(({ name }) => name === 'dcrouter');

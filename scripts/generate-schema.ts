@@ -12,7 +12,7 @@ const schemaFolder = new URL('../schema/', import.meta.url);
 /** Types that no configuration names: they exist while the router runs. */
 const runtimeOnly = new RegExp(
   '^(?:IAuth(?:Request|Verdict)|IEventMap|IHooks|I\\w*(?:HookContext|Stats|Info)|TAuth\\w+' +
-    '|T(?:EventName|Origin|Scope))(?:\\.|$)',
+    '|IDnsCounts|IOwnedRecords|T(?:EventName|Origin|RecordOrigin|Scope|ZoneState))(?:\\.|$)',
 );
 
 /** The text of `ts/config/descriptions.ts`. */

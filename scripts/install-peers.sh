@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real servers, clients and load tools that `npm run test:peers` and `npm run bench:http` use, from
-# Debian's packages. Does nothing when all of them are there; needs root only when one is missing.
+# Installs the real servers, clients and load tools that `npm run test:peers` and the benchmarks use, from Debian's
+# packages. Does nothing when all of them are there; needs root only when one is missing.
 set -euo pipefail
 
 # command=package, or file=package
@@ -21,9 +21,18 @@ peers=(
   nft=nftables
   ip=iproute2
   socat=socat
+  named=bind9
+  named-checkzone=bind9-utils
+  delv=bind9-dnsutils
+  knotd=knot
+  kdig=knot-dnsutils
+  kzonesign=knot-dnssecutils
+  unbound=unbound
+  ldns-verify-zone=ldnsutils
+  dnsperf=dnsperf
 )
 
-# nginx and haproxy live where an ordinary user's PATH may not look.
+# Servers live where an ordinary user's PATH may not look.
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 missing=()
@@ -44,7 +53,7 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 
-# The packages of servers start them, on port 80. Ours are started by the tests, on ports of their own.
+# The packages of servers start them, on ports 53 and 80. Ours are started by the tests, on ports of their own.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy"

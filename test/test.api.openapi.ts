@@ -227,6 +227,127 @@ async function askLimits(ask: TAsk): Promise<void> {
   await ask('DELETE', '/limits/a');
 }
 
+async function askDns(ask: TAsk): Promise<void> {
+  const rich = {
+    name: 'rich.example',
+    nameservers: ['ns1.rich.example'],
+    contact: 'h@rich.example',
+    ttl: 300,
+    serial: 'date',
+    records: [
+      'ns1 A 192.0.2.1',
+      { name: 'www', type: 'A', ttl: 5, data: ['192.0.2.1'] },
+      {
+        name: 'lb',
+        type: 'A',
+        health: { upstream: 'web', members: [{ address: '192.0.2.9', backend: 'b', weight: 2 }] },
+      },
+    ],
+    transfer: ['10.0.0.0/8'],
+    notify: [{ address: '192.0.2.53', port: 5353 }],
+    notifyFrom: ['10.0.0.1'],
+    update: [{ from: ['10.0.0.1'], names: ['*.dyn'], types: ['A'] }],
+    dnssec: { denial: 'nsec' },
+  };
+  const text = { 'content-type': 'text/dns' };
+  const file = '@ 60 SOA ns.x. h.x. 4 2 1 9 1\n@ 60 NS ns.x.\n';
+  const one = '/dns/zones/rich.example';
+  const made = await ask('POST', '/dns/zones', rich);
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  await ask('POST', '/dns/zones', rich);
+  await ask('POST', '/dns/zones', { name: 'x.example' });
+  await ask('POST', '/dns/zones?name=file.example', file, text);
+  await ask('GET', '/dns/zones?limit=1');
+  await ask('GET', '/dns/zones?state=none');
+  await askTwice(ask, one);
+  await ask('GET', '/dns/zones/none');
+  await ask('PUT', '/dns/zones/put.example', {
+    records: ['@ NS ns.x.', '@ SOA ns.x. h.x. 1 2 1 9 1'],
+  });
+  await ask('PUT', '/dns/zones/put.example', {
+    primaries: [{ address: '192.0.2.66', key: 'none' }],
+  });
+  await ask('PUT', '/dns/zones/put.example', { primaries: [{ address: '192.0.2.66' }] });
+  await ask('PUT', '/dns/zones/put.example', {}, wrongTag);
+  await ask('PATCH', one, { ttl: null });
+  await ask('PATCH', one, { ttl: 'x' });
+  await ask('GET', `${one}/export`);
+  await ask('GET', `${one}/export?source=served`);
+  await ask('GET', '/dns/zones/put.example/export');
+  await ask('PUT', '/dns/zones/file.example/import', file, text);
+  await ask('PUT', '/dns/zones/file.example/import', 'x', text);
+  await ask('PUT', '/dns/zones/none/import', file, text);
+  await ask('POST', `${one}/notify`);
+  await ask('POST', '/dns/zones/none/notify');
+  await ask('POST', '/dns/zones/put.example/retransfer');
+  await ask('POST', `${one}/retransfer`);
+  await ask('PUT', '/dns/zones/second.example', { primaries: [{ address: '192.0.2.53' }] });
+  await ask('POST', '/dns/zones/second.example/retransfer');
+
+  const records = `${one}/records`;
+  await ask('GET', `${records}?limit=2`);
+  await ask('GET', `${records}?name=www&type=A`);
+  await ask('GET', `${records}?name=..`);
+  await ask('GET', '/dns/zones/none/records');
+  await ask('PUT', records, [
+    { name: 'a', type: 'A', data: '192.0.2.1' },
+    { name: 'b', type: 'A', data: [] },
+  ]);
+  await ask('PUT', records, [{ name: 'a', type: 'A', data: 'x' }]);
+  await ask('PUT', `${records}/put/A`, { data: '192.0.2.1' });
+  await ask('PUT', `${records}/put/A`, { ttl: 5, health: { upstream: 'web' } });
+  await ask('PUT', `${records}/put/A`, { data: '192.0.2.1' }, wrongTag);
+  await ask('PUT', `${records}/put/A`, {});
+  await ask('PUT', `${records}/put/X`, {});
+  await askTwice(ask, `${records}/put/A`);
+  await ask('GET', `${records}/none/A`);
+  await ask('DELETE', `${records}/put/A`);
+  await ask('DELETE', `${records}/put/A`);
+  await ask('DELETE', `${records}/@/SOA`);
+  await ask('POST', `${one}/revert`, { name: 'www' });
+  await ask('POST', `${one}/revert`);
+  await ask('POST', `${one}/revert`, { odd: 1 });
+
+  await askTwice(ask, `${one}/dnssec`);
+  await ask('GET', '/dns/zones/none/dnssec');
+  await ask('PUT', `${one}/dnssec`, { denial: 'nsec3' });
+  await ask('PUT', `${one}/dnssec`, {}, wrongTag);
+  await ask('PATCH', `${one}/dnssec`, { zskLifetimeDays: 30 });
+  await ask('PATCH', `${one}/dnssec`, { odd: 1 });
+  await ask('POST', `${one}/dnssec/roll`, { role: 'csk' });
+  await ask('POST', `${one}/dnssec/roll`, { role: 'x' });
+  await ask('POST', `${one}/dnssec/ds`, { ds: [] });
+  await ask('POST', `${one}/dnssec/ds`, {});
+  await ask('DELETE', `${one}/dnssec`);
+  await ask('DELETE', '/dns/zones/none/dnssec');
+
+  await ask('GET', '/dns/query?name=www.rich.example');
+  await ask('GET', '/dns/query?name=a.example.net&trace=true');
+  await ask('GET', '/dns/query');
+  await ask('POST', '/dns/query', { name: 'nothing.rich.example', dnssec: true });
+  await ask('POST', '/dns/query', {});
+  await ask('GET', '/dns/cache?limit=1');
+  await ask('GET', '/dns/cache?type=x');
+  await ask('DELETE', '/dns/cache?name=a.example.net');
+  await ask('DELETE', '/dns/cache?x=1');
+  await ask('GET', '/dns/stats');
+  await ask('GET', '/dns/stats?x=1');
+  await ask('POST', '/dns/check?origin=a', file, text);
+  await ask('POST', '/dns/check?origin=a', 'x A y', text);
+  await ask('POST', '/dns/check', file, text);
+  const owned = { name: 'a.example.com', type: 'TXT', data: ['"x"'], owner: 'me', purpose: 'test' };
+  await ask('PUT', '/dns/zones/example.com', { nameservers: ['ns.x.example'], records: [] });
+  await ask('PUT', '/dns/owned', { ...owned, ttl: 5, expiresAt: '2126-01-01T00:00:00Z' });
+  await ask('PUT', '/dns/owned', {});
+  await ask('GET', '/dns/owned');
+  await ask('GET', '/dns/owned?x=1');
+  await ask('GET', `${records}?limit=1000`);
+  await ask('DELETE', '/dns/owned?owner=me');
+  await ask('DELETE', '/dns/owned');
+  await ask('DELETE', one, undefined, wrongTag);
+  await ask('DELETE', one);
+}
+
 const connection = {
   id: '1',
   protocol: 'tls' as const,
@@ -336,6 +457,7 @@ test('every operation answers as the document says, when it works and when it do
   await askTcp(ask);
   await askAccess(ask);
   await askLimits(ask);
+  await askDns(ask);
   connections.open.push(connection);
   await ask('GET', '/connections');
   await ask('GET', '/connections?client=x');

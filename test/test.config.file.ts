@@ -86,7 +86,7 @@ test('problems have the right lines with CRLF and after a byte order mark', asyn
       'x.yaml:2:10 log.level: Must be one of error, warn, info, debug ' +
         '(is "warm"; did you mean "warn"?)',
       'x.yaml:3:1 bda: Unknown key; accepted here: version, dataDir, workers, log, api, web, ' +
-        'tcp, access, limits, certificates, drainTimeoutMs',
+        'tcp, dns, access, limits, certificates, drainTimeoutMs',
       'x.yaml:4:1 wbe: Unknown key (did you mean "web"?)',
     ].join('\n'),
   );

@@ -64,6 +64,7 @@ const asked = [
   { name: 'mail.old.example.org', type: 'A', signed: 2 },
   { name: 'x.wild.example.org', type: 'TXT', signed: 1 },
   { name: 'x.wild.example.org', type: 'A', signed: 1 },
+  { name: 'x.wild.example.org', type: 'NSEC', signed: 1 },
   { name: 'nothing.example.org', type: 'A', signed: 1 },
   { name: 'mail.example.org', type: 'TXT', signed: 1 },
   { name: 'a.cut.example.org', type: 'A', signed: 1 },
@@ -97,6 +98,29 @@ test('without DO there is nothing of DNSSEC, nor is what was kept for it mixed u
     }
   }
   assert.equal(ask('nothing.example.org', 'A', {}).rcode, 3);
+});
+
+test('NSEC that is asked for without DO comes without signatures and proofs', () => {
+  for (const denial of ['compact', 'nsec'] as const) {
+    const { ask } = setup(denial);
+    for (const name of ['mail.example.org', 'x.wild.example.org', 'a.cut.example.org']) {
+      const { answer, authority } = ask(name, 'NSEC', { edns: plainEdns });
+      const types = [...answer, ...authority].map(({ type }) => recordTypeName(type));
+      const expected = name.startsWith('a.cut') ? ['NS'] : ['NSEC'];
+      assert.deepEqual(types, expected, `${denial} ${name}`);
+    }
+  }
+});
+
+test('the NSEC of a wildcard is expanded, with the proof that nothing is closer', () => {
+  const { ask } = setup('nsec');
+  const { answer, authority } = ask('x.wild.example.org', 'NSEC');
+  const names = answer.map(({ name, type }) => `${formatName(name)} ${recordTypeName(type)}`);
+  assert.deepEqual(names, ['x.wild.example.org. NSEC', 'x.wild.example.org. RRSIG']);
+  assert.deepEqual(
+    authority.map(({ type }) => recordTypeName(type)),
+    ['NSEC', 'RRSIG'],
+  );
 });
 
 /** Checks every set that has signatures, and that only the synthesised and the foreign have none. */

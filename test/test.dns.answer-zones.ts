@@ -27,7 +27,7 @@ function agreedAnswers() {
 
 test('over UDP, made and kept: what BIND, Knot and NSD agree on', async (context) => {
   const server = new UdpServer({ handler: handler() });
-  const { port } = server.start({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.start({ host: '127.0.0.1', port: 0 });
   context.after(() => server.stop());
   const socket = await clientSocket(context);
   const agreed = agreedAnswers();

@@ -21,7 +21,7 @@ const facts = { rcode: 0, isProven: false, questionEnd: 12, optStart: 12 };
 
 test('garbage gets no answer, and what comes behind it does', async (context) => {
   const server = new UdpServer({ handler: answerer() });
-  const { port } = server.start({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.start({ host: '127.0.0.1', port: 0 });
   context.after(() => server.stop());
   const socket = await clientSocket(context);
   const response = Buffer.from(query);
@@ -37,7 +37,7 @@ test('garbage gets no answer, and what comes behind it does', async (context) =>
 
 test('IPv4 and IPv6 on one socket', async (context) => {
   const server = new UdpServer({ handler: answerer() });
-  const { port } = server.start({ host: undefined, port: 0 });
+  const { port } = await server.start({ host: undefined, port: 0 });
   context.after(() => server.stop());
   for (const address of ['127.0.0.1', '::1']) {
     const socket = await clientSocket(context, address);
@@ -56,9 +56,9 @@ test('a port can be shared by those who say so, and by nobody else', async (cont
     for (const server of servers) server.stop();
   });
   const [first, second, third] = servers as [UdpServer, UdpServer, UdpServer];
-  const { port } = first.start({ host: '127.0.0.1', port: 0 });
-  assert.equal(second.start({ host: '127.0.0.1', port }).port, port);
-  assert.throws(() => third.start({ host: '127.0.0.1', port }), { code: 'LISTEN_FAILED' });
+  const { port } = await first.start({ host: '127.0.0.1', port: 0 });
+  assert.equal((await second.start({ host: '127.0.0.1', port })).port, port);
+  await assert.rejects(third.start({ host: '127.0.0.1', port }), { code: 'LISTEN_FAILED' });
   const socket = await clientSocket(context);
   assert.equal(decoded(await exchange(socket, port, query)).answer.length, 1);
 });
@@ -67,7 +67,7 @@ test('above the rate every second answer is truncated, the others are held back'
   const clock = new ManualClock();
   const rate = new ResponseRate({ responsesPerSecond: 4 });
   const server = new UdpServer({ handler: answerer(), rate, clock });
-  const { port } = server.start({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.start({ host: '127.0.0.1', port: 0 });
   context.after(() => server.stop());
   const socket = await clientSocket(context);
   for (let count = 0; count < 4; count++) {
@@ -92,7 +92,7 @@ test('above the rate every second answer is truncated, the others are held back'
 test('a client with a good cookie has no limit', async (context) => {
   const rate = new ResponseRate({ responsesPerSecond: 2, slip: 1 });
   const server = new UdpServer({ handler: answerer(), rate, clock: new ManualClock() });
-  const { port } = server.start({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.start({ host: '127.0.0.1', port: 0 });
   context.after(() => server.stop());
   const socket = await clientSocket(context);
   const ask = async (data: Buffer) => {
@@ -115,7 +115,7 @@ test('a fault of ours is SERVFAIL, and is told', async (context) => {
     stream: () => assert.fail(),
   };
   const server = new UdpServer({ handler, onFault: (error) => faults.push(error) });
-  const { port } = server.start({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.start({ host: '127.0.0.1', port: 0 });
   context.after(() => server.stop());
   const socket = await clientSocket(context);
   assert.equal(decoded(await exchange(socket, port, query)).rcode, rcode.SERVFAIL);
@@ -133,20 +133,20 @@ test('of many messages the first one is sent', async (context) => {
     },
   };
   const server = new UdpServer({ handler });
-  const { port } = server.start({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.start({ host: '127.0.0.1', port: 0 });
   context.after(() => server.stop());
   const socket = await clientSocket(context);
   assert.deepEqual(await exchange(socket, port, query), query);
 });
 
-test('a server that was stopped answers no more, and its port is free', (context) => {
+test('a server that was stopped answers no more, and its port is free', async (context) => {
   const server = new UdpServer({ handler: answerer() });
-  const { port } = server.start({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.start({ host: '127.0.0.1', port: 0 });
   server.stop();
   server.stop();
   const other = new UdpServer({ handler: answerer() });
   context.after(() => other.stop());
-  assert.equal(other.start({ host: '127.0.0.1', port }).port, port);
+  assert.equal((await other.start({ host: '127.0.0.1', port })).port, port);
 });
 
 const clients = [

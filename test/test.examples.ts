@@ -4,7 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { entriesOf, loadConfigFile, parseOptions, portsOf } from '../ts/config/index.ts';
+import {
+  dnsListeners,
+  entriesOf,
+  loadConfigFile,
+  parseOptions,
+  portsOf,
+  zoneIdOf,
+} from '../ts/config/index.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '..');
@@ -47,11 +54,18 @@ await proxy.stop();
   assert.equal(stdout, 'api.myapp.com\n');
 });
 
-for (const file of ['dcrouter.yaml', 'tcp.yaml']) {
+for (const file of ['dcrouter.yaml', 'tcp.yaml', 'dns.yaml']) {
   test(`examples/${file} is right, and does what its comments say`, async () => {
     const { value, source } = await loadConfigFile(join(root, 'examples', file));
     const { options: parsed } = parseOptions(value, { source });
     assert.ok((parsed.web?.routes?.length ?? 0) > 0);
+    if (file === 'dns.yaml') {
+      const zones = parsed.dns?.zones ?? [];
+      assert.deepEqual(zones.map(zoneIdOf), [
+        ...['example.com', 'example.com@internal', 'example.net', '64/26.2.0.192.in-addr.arpa'],
+      ]);
+      assert.ok(dnsListeners(parsed.dns).every(({ from }) => from >= 1024));
+    }
     if (file !== 'tcp.yaml') return;
     const entries = entriesOf(parsed);
     assert.deepEqual(

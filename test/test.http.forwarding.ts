@@ -21,6 +21,7 @@ const settings: IWebSettings = {
   serverName: 'proxy',
   via: '1.1 proxy',
   hooks: null,
+  services: null,
   httpsPort: null,
 };
 const trusted = new CidrSet(['10.0.0.0/8', 'fd00::/8', '127.0.0.1']);

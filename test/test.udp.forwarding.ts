@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
+import { FakeResolver, namesOf } from './suites/names.ts';
 import { ask, askText, echo, udpForwarder, udpSocket, until } from './suites/udp.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
@@ -124,14 +125,10 @@ test('UdpForwarder maps ports and ranges, and goes to the port that the client c
 
 test('UdpForwarder looks names up, once for all who wait, and keeps what waits in order', async (t) => {
   const backend = await echo(t);
-  const asked: string[] = [];
   const answers: (() => void)[] = [];
-  const { set, stats } = udpForwarder(t, {
-    lookup: (host, done) => {
-      asked.push(host);
-      answers.push(() => done(null, '127.0.0.1'));
-    },
-  });
+  const resolver = new FakeResolver();
+  resolver.later('db.example', '127.0.0.1', (answer) => answers.push(answer));
+  const { set, stats } = udpForwarder(t, { names: namesOf(resolver) });
   const port = await set({ toPort: `db.example:${backend.port}` });
   const clients = [await udpSocket(t), await udpSocket(t)];
   const heard: string[] = [];
@@ -147,17 +144,17 @@ test('UdpForwarder looks names up, once for all who wait, and keeps what waits i
     heard.filter((line) => line.startsWith('0')),
     ['0 a:1', '0 a:2', '0 a:3'],
   );
-  assert.deepEqual(asked, ['db.example']);
+  assert.deepEqual(resolver.asked, ['db.example A', 'db.example AAAA']);
 });
 
 test('UdpForwarder drops what is too much while a name is looked up', async (t) => {
   const backend = await udpSocket(t);
   let answer: (() => void) | undefined;
-  const { set, stats } = udpForwarder(t, {
-    lookup: (_host, done) => {
-      answer = () => done(null, '127.0.0.1');
-    },
+  const resolver = new FakeResolver();
+  resolver.later('db.example', '127.0.0.1', (give) => {
+    answer = give;
   });
+  const { set, stats } = udpForwarder(t, { names: namesOf(resolver) });
   const port = await set({ toPort: `db.example:${backend.address().port}` });
   const client = await udpSocket(t);
   for (let count = 0; count < 40; count++) client.send(`${count}`, port);
@@ -175,9 +172,7 @@ test('UdpForwarder drops what is too much while a name is looked up', async (t) 
 
 test('UdpForwarder goes to the next backend when a name is unknown, and gives up without one', async (t) => {
   const backend = await echo(t);
-  const { set, stats, udp } = udpForwarder(t, {
-    lookup: (_host, done) => done(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), ''),
-  });
+  const { set, stats, udp } = udpForwarder(t, { names: namesOf(new FakeResolver()) });
   const port = await set({ toPort: ['gone.example:53', `127.0.0.1:${backend.port}`] });
   const client = await udpSocket(t);
   assert.equal(await askText(client, port, 'x'), 'a:x');

@@ -1,6 +1,6 @@
-import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { IDcRouterOptions, RouteConfig } from '../ts_interfaces/index.ts';
+import type { IDcRouterOptions } from '../ts_interfaces/index.ts';
+import { baseOf, folderOf, logApplied } from './api/base.ts';
 import { HandOverSide } from './api/hand-over-side.ts';
 import {
   ControlPlane,
@@ -12,6 +12,7 @@ import { currentProblems, type ILeftOut, logProblems, routesToBlock } from './ap
 import { ManagementPort } from './api/management-port.ts';
 import { overlayNames } from './api/overlay-names.ts';
 import { foreignPorts } from './api/port-clash.ts';
+import type { ICandidate, IDcRouterContext } from './api/router-context.ts';
 import { SerialQueue } from './api/serial-queue.ts';
 import { StatsSource } from './api/stats-source.ts';
 import { CertificateStore } from './certificates/index.ts';
@@ -20,13 +21,13 @@ import { defaultDomainsOf } from './config/default-domains.ts';
 import { withEntrypoints } from './config/defaults.ts';
 import { parseWithHooks } from './config/hooks.ts';
 import { joinProblems, placeProblems, refuseProblems } from './config/item-problems.ts';
-import { entriesOf, reuseItems } from './config/reuse.ts';
+import { reuseItems } from './config/reuse.ts';
 import { DcError, type IProblem } from './core/errors.ts';
 import { EventBus } from './core/event-bus.ts';
 import { LoggerSwitch } from './core/logger-switch.ts';
 import { version } from './core/version.ts';
+import { DnsService } from './dns/dns-service.ts';
 import type { ITcpHandle } from './net/handles.ts';
-import { loadAddressLists } from './proxy/access-lists.ts';
 import { DataPlane } from './proxy/data-plane.ts';
 import type { ProxyManager } from './proxy/proxy-manager.ts';
 import type { IPreparedTcp, SmartProxy } from './proxy/tcp/index.ts';
@@ -34,35 +35,10 @@ import { MemoryStore } from './storage/memory-store.ts';
 import { SqliteStore } from './storage/sqlite-store.ts';
 import type { Store } from './storage/store.ts';
 
+export type { IDcRouterContext } from './api/router-context.ts';
 export { mergeOptions } from './config/merge.ts';
 
 const drainTimeoutMsDefault = 10_000;
-
-/** What a DcRouter knows of the process that runs it. */
-export interface IDcRouterContext {
-  /** File that `reload()` reads again; the options are what it said. */
-  configFile?: string;
-  /** Options in place of what the file lacks. @default none */
-  defaults?: IDcRouterOptions;
-  /** Options that win over the file's, e.g. from the command line. @default none */
-  overrides?: IDcRouterOptions;
-  /** What was wrong with the file's items that were left out. @default none */
-  problems?: readonly IProblem[];
-  /** Routes of the file that were left out, as they were given; their requests get 503. @default none */
-  leftOutRoutes?: readonly unknown[];
-  /** Any problem refuses a start too, as it refuses a reload. @default false: the item is left out */
-  strict?: boolean;
-  /** Begins to hand the ports over to a new process. @default it cannot be done */
-  handOver?: (side: HandOverSide) => Promise<{ pid: number }>;
-}
-
-/** A configuration that is to be put in force. */
-interface ICandidate extends Omit<IReadConfig, 'file'> {
-  /** null: it was given by code. */
-  file: IReadConfig['file'] | null;
-  /** Any problem refuses the whole; else the first start goes on without items that have one. */
-  strict: boolean;
-}
 
 /** Takes back one step of a preparation. */
 type TUndo = () => unknown;
@@ -87,6 +63,8 @@ export class DcRouter {
   readonly proxy: ProxyManager;
   /** The TCP and UDP plane. */
   readonly smartProxy: SmartProxy;
+  /** Zones, their records and keys, and the resolver. */
+  readonly dns: DnsService;
   /** Changes that are stored and live, as the management API makes them. */
   readonly control: ControlPlane;
   private readonly logger = new LoggerSwitch();
@@ -113,7 +91,7 @@ export class DcRouter {
    */
   constructor(options: IDcRouterOptions = {}, context: IDcRouterContext = {}) {
     // The store, which may have more certificates, is not open yet.
-    const certificates = defaultDomainsOf(options.web, options.tcp);
+    const certificates = defaultDomainsOf(options.web, options.tcp, options.dns);
     this.options = parseWithHooks(options, { certificates, accessLists: 'any', limits: 'any' });
     this.leftOut = { problems: context.problems ?? [], unread: context.leftOutRoutes ?? [] };
     this.events = new EventBus(this.logger);
@@ -130,7 +108,15 @@ export class DcRouter {
     this.proxy = planes.web;
     this.smartProxy = planes.tcp;
     this.store = dataDir === undefined ? new MemoryStore() : new SqliteStore(dataDir);
-    const { proxy, smartProxy, store } = this;
+    this.dns = new DnsService({
+      ...{ store: this.store, bus, logger, dataDir, workers },
+      tls: { contexts: planes.web.contexts },
+      lists: planes.lists,
+      health: planes.healthSource,
+      baseFolder: () => folderOf(this.file?.path),
+    });
+    planes.useResolver(this.dns.resolver);
+    const { proxy, smartProxy, store, dns } = this;
     this.control = new ControlPlane({
       router: proxy.router,
       certificates: served,
@@ -144,15 +130,20 @@ export class DcRouter {
         discard: (prepared: IPreparedTcp) => planes.tcpTarget.discard(prepared),
         info: (id) => planes.tcpInfo(id),
       },
+      zones: dns,
+      dns,
       access: planes.lists,
       limits: planes.limits,
       connections: {
         list: () => planes.connections(),
         close: (id) => planes.closeConnection(id),
       },
-      live: () => planes.live(),
+      live: async () => {
+        await Promise.all([planes.live(), dns.live()]);
+      },
       stats: new StatsSource(proxy, {
         tcp: () => smartProxy.stats(),
+        dns: () => dns.stats(),
         collect: async () => planes.workers?.drainStats(),
       }),
       store,
@@ -245,12 +236,17 @@ export class DcRouter {
     await Promise.all([logger.reopen(), proxy.reopenLogs(), planes.workers?.reopenLogs()]);
   }
 
-  /** Where it listens: web entrypoints by name, TCP entries as `tcp:<id>` (the first port), and `api`. */
+  /**
+   * Where it listens: web entrypoints by name, TCP entries as `tcp:<id>` (the first port), DNS listeners as
+   * `dns:<name>`, and `api`.
+   */
   addresses(): Record<string, { address: string; port: number }> {
     const addresses = this.proxy.addresses();
     for (const [id, [first]] of Object.entries(this.smartProxy.addresses())) {
       if (first !== undefined) addresses[`tcp:${id}`] = first;
     }
+    for (const [name, where] of Object.entries(this.dns.addresses()))
+      addresses[`dns:${name}`] = where;
     const api = this.api.address;
     return api === undefined ? addresses : { ...addresses, api };
   }
@@ -262,6 +258,7 @@ export class DcRouter {
       if (log !== undefined) this.logger.use(log);
       await this.store.open();
       await this.control.load();
+      await this.dns.load();
       this.file?.remember(await this.file.hash());
       await this.planes.start();
       const candidate = { options: this.options, file: null, strict: false };
@@ -303,7 +300,10 @@ export class DcRouter {
   private async close(drainTimeoutMs: number): Promise<boolean> {
     // What is being applied would open ports behind our back.
     await this.control.settled();
-    const drained = await this.planes.stop(drainTimeoutMs);
+    const [drained] = await Promise.all([
+      this.planes.stop(drainTimeoutMs),
+      this.dns.stop(drainTimeoutMs),
+    ]);
     await this.api.close();
     await this.control.settled();
     await this.store.close();
@@ -343,12 +343,14 @@ export class DcRouter {
     // With very many routes each step takes a while: traffic goes on between them.
     await setImmediate();
     const undo: TUndo[] = [];
-    const base = await this.baseOf(options);
+    const base = await baseOf(options, this.file?.path);
     try {
       const log = this.logger.prepare(options.log);
       undo.push(() => log?.log?.close());
       const web = await this.proxy.prepare(withEntrypoints(options.web), hooks);
       undo.push(() => this.proxy.discard(web));
+      const dns = await this.dns.prepareOptions(options.dns, { isTakeOver: this.planes.takesOver });
+      undo.push(() => this.dns.discardOptions(dns));
       // At the start it opens last, when there is something to manage.
       const api = strict ? await this.api.prepare(options.api) : undefined;
       if (api !== undefined) undo.push(() => this.api.discard(api));
@@ -359,6 +361,8 @@ export class DcRouter {
         tcp: this.smartProxy,
         // What was stopped has none.
         everyEntry: !strict,
+        // The file of a zone may be another one than before.
+        everyZone: true,
       });
       await rebase.prepare(strict || this.context.strict ? 'strict' : 'start');
       undo.push(() => rebase.discard());
@@ -373,6 +377,8 @@ export class DcRouter {
       this.planes.drainTimeoutMs = options.drainTimeoutMs ?? drainTimeoutMsDefault;
       this.proxy.apply(web);
       rebase.swap();
+      this.dns.applyOptions(dns);
+      this.proxy.services = this.dns.webServices;
       workers?.apply();
       if (log !== undefined) this.logger.use(log);
       if (api !== undefined) this.api.apply(api);
@@ -388,34 +394,14 @@ export class DcRouter {
     // What the process holds stays what it is.
     this.options = strict ? { ...options, dataDir: this.options.dataDir } : options;
     this.tell(changes);
-    await this.planes.live();
+    await Promise.all([this.planes.live(), this.dns.live()]);
     return { changes };
   }
 
-  private async baseOf(options: IDcRouterOptions) {
-    const { web, certificates = [], access, limits = {} } = options;
-    const folder = path.dirname(path.resolve(this.file?.path ?? 'dcrouter.yaml'));
-    return {
-      // Parsed ones, so they have all that a route and an entry have.
-      routes: (web?.routes ?? []) as RouteConfig[],
-      tcp: entriesOf(options),
-      certificates,
-      access: await loadAddressLists(access, folder),
-      limits,
-    };
-  }
-
-  /** Logs what a new configuration means. */
   private tell(changes: readonly IConfigChange[]): void {
-    const { logger } = this;
-    const count = changes.length;
-    const late = changes.filter(({ effect }) => effect === 'restart').map((change) => change.path);
-    logger.info('config.applied', 'The configuration is in force', { changes: count });
-    if (late.length > 0) {
-      logger.warn('config.warning', `Takes effect at the next start: ${late.join(', ')}`);
-    }
-    logProblems(this.currentProblems(), logger);
-    this.events.emit('config.applied', { changes: count });
+    logApplied(changes, this.logger);
+    logProblems(this.currentProblems(), this.logger);
+    this.events.emit('config.applied', { changes: changes.length });
   }
 
   private processControl(): IProcessControl {
@@ -487,7 +473,7 @@ export class DcRouter {
   private async pendingChanges(): Promise<IConfigChange[]> {
     if (this.file === null) return [];
     const { options, file } = await this.readFile();
-    const base = await this.baseOf(options);
+    const base = await baseOf(options, this.file?.path);
     const providers = this.proxy.compileProviders(options.web ?? {}, options.hooks ?? null);
     const { problems } = await this.control.exclusive(() =>
       this.control.rebase(base, {

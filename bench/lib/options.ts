@@ -14,6 +14,8 @@ export interface IBenchmark {
   scenarios: readonly string[];
   /** What `--proxies` knows; empty: there is no such choice. */
   proxies: readonly string[];
+  /** What that option is called instead. @default 'proxies' */
+  choice?: string;
 }
 
 /** What somebody asked for. */
@@ -30,7 +32,7 @@ export interface IBenchOptions extends IRounds {
  * From here on, a signal ends what was started, by the exit handlers of the processes.
  */
 export function benchOptions(benchmark: IBenchmark): IBenchOptions {
-  const { scenarios, proxies: known } = benchmark;
+  const { scenarios, proxies: known, choice = 'proxies' } = benchmark;
   const help = helpOf(benchmark);
   const { values } = parseArgs({
     options: {
@@ -38,7 +40,7 @@ export function benchOptions(benchmark: IBenchmark): IBenchOptions {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       only: { type: 'string' },
-      proxies: { type: 'string' },
+      [choice]: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -50,7 +52,8 @@ export function benchOptions(benchmark: IBenchmark): IBenchOptions {
   if (cpus().length < 2) fail('The benchmark needs two cores: one for the proxy, one for the load');
   const isShort = values.short;
   const only = values.only?.split(',') ?? scenarios;
-  const proxies = values.proxies?.split(',') ?? known;
+  const chosen = (values as Record<string, unknown>)[choice];
+  const proxies = typeof chosen === 'string' ? chosen.split(',') : known;
   const unknown = [
     ...only.filter((name) => !scenarios.includes(name)),
     ...proxies.filter((name) => !known.includes(name)),
@@ -91,14 +94,14 @@ function isOurs(proxy: string): boolean {
   return /^(dcrouter|\d+ workers?)\b/.test(proxy);
 }
 
-function helpOf({ name, fewer, scenarios, proxies }: IBenchmark): string {
-  const choice = proxies.length > 0 ? ' [--proxies NAMES]' : '';
+function helpOf({ name, fewer, scenarios, proxies, choice = 'proxies' }: IBenchmark): string {
+  const more = proxies.length > 0 ? ` [--${choice} NAMES]` : '';
   return [
-    `npm run bench:${name} -- [--short] [--rounds N] [--seconds N] [--only NAMES]${choice}`,
+    `npm run bench:${name} -- [--short] [--rounds N] [--seconds N] [--only NAMES]${more}`,
     `  --short          one round of a second, fewer ${fewer}: shows that it works, not how fast`,
     '  --rounds N       rounds of every scenario (5)',
     '  --seconds N      seconds of every round (4)',
     `  --only NAMES     of ${scenarios.join(',')}`,
-    ...(proxies.length > 0 ? [`  --proxies NAMES  of ${proxies.join(',')}`] : []),
+    ...(proxies.length > 0 ? [`  --${choice} NAMES  of ${proxies.join(',')}`] : []),
   ].join('\n');
 }

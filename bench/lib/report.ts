@@ -4,6 +4,7 @@ import type { IMeasurement } from './load.ts';
 import type { IMachine } from './machine.ts';
 import type { IMemoryResult } from './memory.ts';
 import type { IStartResult } from './startup.ts';
+import { indent, machineLine, megabytes, percent, ratio, table, trustLines } from './table.ts';
 
 /** One proxy's result in one scenario. */
 export interface IResultRow {
@@ -46,15 +47,11 @@ export function formatReport(report: IReport): string {
   const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
   const blocks = [
     [
-      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
+      machineLine(machine),
       `Node ${machine.node}, wrk ${machine.wrk}; ${versions.join(', ')}`,
       `Medians of ${report.rounds} rounds of ${report.secondsPerRound} s, proxies in turn; proxy on core 0, ` +
         'load and backends on core 1.',
-      ...(machine.otherLoad > 0.05
-        ? [
-            `Something else used ${percent(machine.otherLoad)} of the cores: do not trust the numbers.`,
-          ]
-        : []),
+      ...trustLines(machine),
     ].join('\n'),
     ...report.scenarios.map(formatScenario),
   ];
@@ -149,36 +146,4 @@ function formatStart(start: IStartResult): string {
     `idle, with defaults: ${megabytes(start.idleRssBytes)} MB resident`,
   ];
   return ['start:', ...indent(lines)].join('\n');
-}
-
-function ratio(value: number, base: number | undefined): string {
-  return base === undefined || base === 0 ? '' : (value / base).toFixed(2);
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(0);
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
-}
-
-function indent(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`);
-}
-
-/** Columns as wide as they must be, the first one left, the others right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return column === 0 ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join('  ')
-      .trimEnd(),
-  );
 }

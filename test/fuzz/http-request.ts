@@ -31,6 +31,7 @@ const settings: IWebSettings = {
   serverName: 'proxy',
   via: '1.1 proxy',
   hooks: null,
+  services: null,
   httpsPort: null,
 };
 const peerIp = '192.0.2.1';

@@ -5,6 +5,7 @@ import { EventBus } from '../../ts/core/event-bus.ts';
 import { type ILogger, silentLogger } from '../../ts/core/logger.ts';
 import { LocalLimiters } from '../../ts/net/limiters.ts';
 import { PortTable } from '../../ts/net/port-table.ts';
+import { BackendNames } from '../../ts/proxy/backend-names.ts';
 import { ProxyManager } from '../../ts/proxy/proxy-manager.ts';
 import { type ITcpChanges, SmartProxy } from '../../ts/proxy/tcp/index.ts';
 import { TlsContexts } from '../../ts/proxy/tls-contexts.ts';
@@ -24,6 +25,8 @@ export interface IPoolSetUp {
   clock?: IClock;
   /** Binds the ports. @default with a handle for each worker */
   book?: PortBook;
+  /** Of backends. @default the machine's */
+  names?: BackendNames;
   /** @default 2 */
   workers?: number;
 }
@@ -31,21 +34,21 @@ export interface IPoolSetUp {
 /** A main process's planes with workers, on one plain port. Stops with the test. */
 export async function startPool(context: TestContext, setUp: IPoolSetUp = {}) {
   const { routes = [], web = {}, hooks = {}, logger = silentLogger, workers = 2 } = setUp;
-  const { book = new PortBook(workers), clock } = setUp;
+  const { book = new PortBook(workers), clock, names = new BackendNames() } = setUp;
   const ports = new PortTable(book);
   const bus = new EventBus(logger);
   const limiters = new LocalLimiters();
   const certificates = new CertificateStore(bus);
   const proxy = new ProxyManager(
     { drainTimeoutMs: 5000 },
-    { bus, logger, certificates, ports, limiters },
+    { bus, logger, certificates, ports, limiters, names },
   );
   const { health, lists, ticketKeys, bridge } = proxy;
-  const shared = { limiters, lists, health, bus, logger, clock: systemClock };
+  const shared = { limiters, lists, health, names, bus, logger, clock: systemClock };
   const contexts = new TlsContexts([proxy.router, certificates]);
   const udp = new UdpForwarder({ ...shared, reusePort: true, serves: false });
   const tcp = new SmartProxy({ ...shared, ports, contexts, ticketKeys, bridge, udp });
-  const parts = { proxy, tcp, ports: book, limiters, certificates, bus, logger, clock };
+  const parts = { proxy, tcp, ports: book, limiters, certificates, names, bus, logger, clock };
   const pool = new WorkerPool({ workers, ...parts });
   const pooledTcp = new PooledTcp(tcp, pool);
 

@@ -1,4 +1,4 @@
-import type { TOrigin } from '../../ts_interfaces/index.ts';
+import type { IDnsOptions, IZoneOptions, TOrigin } from '../../ts_interfaces/index.ts';
 import type { LayeredItems } from '../config/layers.ts';
 import { maskSecrets } from '../config/secrets.ts';
 import { DcError, type IProblem } from '../core/errors.ts';
@@ -20,6 +20,7 @@ import {
 import { pageOf } from './route-index.ts';
 import { type ControlState, type IAddressList, itemKinds, type TItemKind } from './state.ts';
 import type { IConfigChange, IProcessControl } from './types.ts';
+import { zoneExport } from './zone-export.ts';
 
 /** Routes in one piece of an export; between two, traffic gets its turn. */
 const routesPerPiece = 200;
@@ -30,6 +31,12 @@ const addressesPerPiece = 5_000;
 /** Addresses of a list that a diff shows; the others are counted. */
 const addressesShown = 20;
 
+/** Record sets and lines of a zone that a diff shows; the others are counted. */
+const recordsShown = 20;
+
+/** Characters of a line of a zone that a diff shows; it may be a whole master file. */
+const lineShown = 200;
+
 /** What items are called in a diff. */
 const kindNames = {
   routes: 'route',
@@ -37,12 +44,13 @@ const kindNames = {
   tcp: 'tcp',
   access: 'access',
   limits: 'limit',
+  zones: 'zone',
 } as const satisfies Record<TItemKind, string>;
 
 /** One item that the API changed. */
 export interface IOverlayItem {
   kind: (typeof kindNames)[TItemKind];
-  /** Id of the route or TCP entry, domain of the certificate, name of the list or limit. */
+  /** Id of the route, TCP entry or zone, domain of the certificate, name of the list or limit. */
   key: string;
   change: 'added' | 'changed' | 'removed' | 'disabled';
   origin: TOrigin;
@@ -50,6 +58,10 @@ export interface IOverlayItem {
   before?: unknown;
   /** What the API made of it. */
   after?: unknown;
+  /** Record sets of a zone that were changed over its options. */
+  recordSets?: number;
+  /** A master file was put in place of what the options of a zone say. */
+  imported?: true;
   /** Why it is disabled. */
   problems?: readonly IProblem[];
 }
@@ -95,9 +107,11 @@ export class ConfigService {
    */
   async *export({ format, secrets = false }: IExportSettings): AsyncGenerator<string> {
     const { hooks: _hooks, web = {}, tcp: _tcp, ...options } = this.process.options();
-    const { certificates: _certificates, access: _access, limits: _limits, ...rest } = options;
+    const { certificates: _certificates, access: _access, limits: _limits, ...others } = options;
     const { routes: _routes, ...webRest } = web;
-    const shown = secrets ? { ...rest, web: webRest } : maskSecrets({ ...rest, web: webRest });
+    const { zones: _zones, ...dnsRest } = options.dns ?? {};
+    const rest = { ...others, web: webRest, dns: dnsRest };
+    const { dns, ...shown } = secrets ? rest : maskSecrets(rest);
     const hide = secrets ? <T>(value: T): T => value : mask;
     const certificates = values(this.state.certificates).map((one) => hide(one));
     const tcp = values(this.state.tcp).map((one) => hide(tcpAsWritten(one)));
@@ -121,8 +135,28 @@ export class ConfigService {
       await new Promise((resolve) => setImmediate(resolve));
     }
     yield writer.routes(piece) + writer.endOfRoutes();
+    yield* this.exportDns(writer, options.dns === undefined ? undefined : dns);
     yield* this.exportLists(writer);
     yield writer.end();
+  }
+
+  /** @param options all but zones; undefined: the file has none. */
+  private async *exportDns(
+    writer: IConfigWriter,
+    options: IDnsOptions | undefined,
+  ): AsyncGenerator<string> {
+    const ids = [...this.state.zones.entries()].map(([id]) => id);
+    if (options === undefined && ids.length === 0) return;
+    yield writer.beginDns(options ?? {}, ids.length > 0);
+    for (const id of ids) {
+      const zone = zoneExport(this.state, id);
+      if (zone === undefined) continue;
+      yield writer.zone(zone.options, zone.records !== null);
+      for await (const piece of zone.records ?? []) yield writer.records(piece);
+      yield writer.endOfZone();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    yield writer.endOfDns();
   }
 
   /** Lists that the file has alone are written as it names them, others with what is in them. */
@@ -172,6 +206,9 @@ export class ConfigService {
       }
       for (const key of state.disabled[kind].keys()) keys.push(`${kindNames[kind]} ${key}`);
     }
+    for (const { id } of state.dns.book.zones()) {
+      if (this.changedSets(id) > 0 || this.isImported(id)) keys.push(`${kindNames.zones} ${id}`);
+    }
     const page = pageOf([...new Set(keys)].sort(), nameOfCursor(cursor), limit);
     const items = page.ids.map((name) => {
       const [word = ''] = name.split(' ', 1);
@@ -186,6 +223,9 @@ export class ConfigService {
     const broken = this.state.disabled[kind].get(key);
     const before = layers.baseOf(key);
     const after = broken?.value ?? layers.get(key)?.value;
+    const recordSets = kind === 'zones' ? this.changedSets(key) : 0;
+    // The options are the file's own: only records were changed.
+    const isSame = before !== undefined && before === after;
     const change =
       broken !== undefined
         ? 'disabled'
@@ -199,10 +239,20 @@ export class ConfigService {
       key,
       change,
       origin: before === undefined ? 'api' : 'api-over-file',
-      ...(before === undefined ? {} : { before: shownOf(kind, before) }),
-      ...(after === undefined ? {} : { after: shownOf(kind, after) }),
+      ...(before === undefined || isSame ? {} : { before: shownOf(kind, before) }),
+      ...(after === undefined || isSame ? {} : { after: shownOf(kind, after) }),
+      ...(recordSets === 0 ? {} : { recordSets }),
+      ...(kind === 'zones' && this.isImported(key) ? { imported: true as const } : {}),
       ...(broken === undefined ? {} : { problems: broken.problems }),
     };
+  }
+
+  private isImported(zone: string): boolean {
+    return this.state.dns.book.get(zone)?.isImported === true;
+  }
+
+  private changedSets(zone: string): number {
+    return this.state.dns.book.info(zone)?.changed ?? 0;
   }
 }
 
@@ -218,8 +268,21 @@ function says(layers: ILayers, key: string, value: object | null): boolean {
   return value !== null || layers.baseOf(key) !== undefined;
 }
 
+/** A zone without most of its records; it names keys, and has no secrets. */
+function shownZone(zone: IZoneOptions): unknown {
+  const { records = [] } = zone;
+  const shown = records.slice(0, recordsShown).map((record) => {
+    if (typeof record !== 'string' || record.length <= lineShown) return record;
+    return `${record.slice(0, lineShown)}…`;
+  });
+  const more = records.length - shown.length;
+  if (zone.records === undefined) return zone;
+  return { ...zone, records: more > 0 ? [...shown, `and ${more} more`] : shown };
+}
+
 /** An item without its secrets, and a list without most of its addresses. */
 function shownOf(kind: TItemKind, value: unknown): unknown {
+  if (kind === 'zones') return shownZone(value as IZoneOptions);
   if (kind !== 'access') return kind === 'limits' ? value : mask(value);
   const { name, addresses = [] } = value as Partial<IAddressList>;
   const more = addresses.length - addressesShown;

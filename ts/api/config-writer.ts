@@ -2,20 +2,31 @@
 import type {
   Backend,
   IDcRouterOptions,
+  IDnsOptions,
   IPortProxySettings,
+  IZoneOptions,
+  IZoneRecord,
   RouteConfig,
 } from '../../ts_interfaces/index.ts';
 import { isObject } from './merge-patch.ts';
 
 /**
- * Writes a configuration in pieces: `begin`, routes, `endOfRoutes`, address lists (each `list`, its
- * addresses, `endOfList`), `end`.
+ * Writes a configuration in pieces: `begin`, routes, `endOfRoutes`, zones (`beginDns`, for each
+ * `zone`, its records, `endOfZone`, then `endOfDns`; or none of these), address lists (each `list`,
+ * its addresses, `endOfList`), `end`.
  */
 export interface IConfigWriter {
-  /** All but routes and lists. */
+  /** All but routes, zones and lists. */
   begin(options: IDcRouterOptions): string;
   routes(routes: readonly unknown[]): string;
   endOfRoutes(): string;
+  /** All of DNS but zones. @param hasZones whether zones follow. */
+  beginDns(options: IDnsOptions, hasZones: boolean): string;
+  /** @param hasRecords whether `records` follow, in pieces. */
+  zone(options: IZoneOptions, hasRecords: boolean): string;
+  records(records: readonly (string | IZoneRecord)[]): string;
+  endOfZone(): string;
+  endOfDns(): string;
   /** @param count of the addresses that follow; null: it has none of its own, only a file. */
   list(name: string, file: string | undefined, count: number | null): string;
   addresses(addresses: readonly string[]): string;
@@ -52,8 +63,14 @@ function backendAsWritten(backend: Backend): Backend {
 /** Writes JSON. */
 export function jsonWriter(): IConfigWriter {
   let separator = '';
-  let lists = 0;
-  let listEnd = '';
+  let [lists, listEnd] = [0, ''];
+  let [zones, zoneEnd, dnsEnd] = [0, '', ''];
+  const commaed = (items: readonly unknown[]): string => {
+    if (items.length === 0) return '';
+    const start = separator;
+    separator = ',';
+    return start + items.map((item) => JSON.stringify(item)).join(',');
+  };
   return {
     begin: ({ web = {}, ...rest }) => {
       const head = JSON.stringify(rest).slice(0, -1);
@@ -69,6 +86,22 @@ export function jsonWriter(): IConfigWriter {
       return text;
     },
     endOfRoutes: () => '\n]}',
+    beginDns: (options, hasZones) => {
+      const head = JSON.stringify(options).slice(0, -1);
+      zones = 0;
+      dnsEnd = hasZones ? '\n]}' : '}';
+      return `,"dns":${head}${hasZones ? `${head === '{' ? '' : ','}"zones":[` : ''}`;
+    },
+    zone: (options, hasRecords) => {
+      const start = zones++ === 0 ? '\n' : ',\n';
+      separator = '';
+      zoneEnd = hasRecords ? ']}' : '}';
+      const head = JSON.stringify(options).slice(0, -1);
+      return start + head + (hasRecords ? ',"records":[' : '');
+    },
+    records: (records) => commaed(records),
+    endOfZone: () => zoneEnd,
+    endOfDns: () => dnsEnd,
     list: (name, file, count) => {
       const start = lists++ === 0 ? ',"access":{"lists":{' : ',';
       separator = '';
@@ -79,12 +112,7 @@ export function jsonWriter(): IConfigWriter {
       listEnd = count === null ? '}' : ']}';
       return `${start}\n${JSON.stringify(name)}:{${members.join(',')}`;
     },
-    addresses: (addresses) => {
-      const text = addresses.map((address) => JSON.stringify(address)).join(',');
-      const start = separator;
-      separator = ',';
-      return start + text;
-    },
+    addresses: (addresses) => commaed(addresses),
     endOfList: () => listEnd,
     end: () => (lists === 0 ? '}\n' : '\n}}}\n'),
   };
@@ -111,6 +139,23 @@ export async function yamlWriter(): Promise<IConfigWriter> {
       return start + text;
     },
     endOfRoutes: () => (some ? '' : ' []\n'),
+    beginDns: (options, hasZones) => {
+      const text = write(options, '  ');
+      if (hasZones) return `dns:\n${text}  zones:\n`;
+      return text === '' ? 'dns: {}\n' : `dns:\n${text}`;
+    },
+    zone: (options, hasRecords) => {
+      some = !hasRecords;
+      return write([options], '    ') + (hasRecords ? '      records:' : '');
+    },
+    records: (records) => {
+      const start = some || records.length === 0 ? '' : '\n';
+      some ||= records.length > 0;
+      // What is JSON is YAML too.
+      return start + records.map((record) => `        - ${JSON.stringify(record)}\n`).join('');
+    },
+    endOfZone: () => (some ? '' : ' []\n'),
+    endOfDns: () => '',
     list: (name, file, count) => {
       const start = lists++ === 0 ? 'access:\n  lists:\n' : '';
       // A text of JSON is one of YAML.

@@ -7,18 +7,22 @@ import { BackendService } from './backend-service.ts';
 import { CertificateService } from './certificate-service.ts';
 import { ConfigService } from './config-service.ts';
 import { ConnectionService } from './connection-service.ts';
+import { DnsService } from './dns-service.ts';
+import { DnssecService } from './dnssec-service.ts';
 import { explain, type IExplainQuery, type IExplanation } from './explain.ts';
 import { LimitService } from './limit-service.ts';
 import { maintenanceCollection } from './maintenance.ts';
 import { isObject } from './merge-patch.ts';
 import { type IForeignPort, managementPort } from './port-clash.ts';
 import { type IBase, type IRebase, type IRebaseSettings, planRebase } from './rebase.ts';
+import { RecordService } from './record-service.ts';
 import { RouteService } from './route-service.ts';
 import { ControlState, type IControlParts, itemKinds, type TItemKind } from './state.ts';
 import { TcpPartsService } from './tcp-parts-service.ts';
 import { TcpService } from './tcp-service.ts';
 import { TokenService } from './token-service.ts';
 import type { IProcessControl, IStatsSource } from './types.ts';
+import { ZoneService } from './zone-service.ts';
 
 /** What a `ControlPlane` is made of. */
 export interface IControlPlaneParts extends IControlParts {
@@ -41,6 +45,10 @@ export interface IStatus {
   access: number;
   /** Named rate limits. */
   limits: number;
+  /** DNS zones. */
+  zones: number;
+  /** Where DNS is answered, by name of the listener. */
+  dns: Record<string, { address: string; port: number; tls: boolean }>;
   /** Empty: everything runs in one process. */
   workers: readonly IWorkerInfo[];
   configFile: string | null;
@@ -66,6 +74,12 @@ export class ControlPlane {
   readonly tcpParts: TcpPartsService;
   readonly access: AccessService;
   readonly limits: LimitService;
+  /** DNS zones, what is in them, how they are signed. */
+  readonly zones: ZoneService;
+  readonly records: RecordService;
+  readonly dnssec: DnssecService;
+  /** Name servers and resolver: questions, cache, numbers. */
+  readonly dns: DnsService;
   readonly connections: ConnectionService;
   readonly tokens: TokenService;
   readonly configuration: ConfigService;
@@ -83,6 +97,10 @@ export class ControlPlane {
     this.tcpParts = new TcpPartsService(this.tcp);
     this.access = new AccessService(this.state, parts.process);
     this.limits = new LimitService(this.state, parts.process);
+    this.zones = new ZoneService(this.state, parts.process);
+    this.records = new RecordService(this.state, this.zones);
+    this.dnssec = new DnssecService(this.state, this.zones);
+    this.dns = new DnsService(this.state, parts.process, this.zones);
     this.connections = new ConnectionService(this.state);
     this.tokens = new TokenService(parts.store, clock, logger);
     this.configuration = new ConfigService(this.state, parts.process);
@@ -146,10 +164,12 @@ export class ControlPlane {
       tcp: state.tcp.size,
       access: state.access.size,
       limits: state.limits.size,
+      zones: state.zones.size,
+      dns: state.dns.addresses(),
       workers: process.workers(),
       configFile: process.configFile,
       configChanged: await process.fileChanged(),
-      problems: [...configuration.problems(), ...this.tokens.problems()],
+      problems: [...configuration.problems(), ...this.zones.problems(), ...this.tokens.problems()],
     };
   }
 
@@ -165,7 +185,11 @@ export class ControlPlane {
     const ports = Object.entries(process.entrypoints()).map(([name, { address, port }]) => {
       return { holder: `the entrypoint "${name}"`, address, port };
     });
-    return [...ports, ...managementPort(process.options().api)];
+    const names = Object.entries(this.state.dns.addresses()).flatMap(([name, where]) => {
+      const tcp = { holder: `the DNS listener "${name}"`, ...where };
+      return where.tls ? [tcp] : [tcp, { ...tcp, protocol: 'udp' as const }];
+    });
+    return [...ports, ...names, ...managementPort(process.options().api)];
   }
 
   private async loadOverlay(kind: TItemKind): Promise<void> {

@@ -54,6 +54,7 @@ const leftOutEvents: Readonly<Record<string, TLogEvent>> = {
   tcp: 'tcp.disabled',
   'access.lists': 'access.disabled',
   limits: 'limit.disabled',
+  'dns.zones': 'zone.disabled',
 };
 
 /** Logs each problem with its place. */
@@ -61,7 +62,8 @@ export function logProblems(problems: readonly IProblem[], logger: ILogger): voi
   for (const problem of problems) {
     const { path, message, file = 'line', line } = problem;
     const where = line === undefined ? path : `${path} (${file}:${line})`;
-    const [part = ''] = /^(certificates|web\.routes|tcp|access\.lists|limits)\b/.exec(path) ?? [];
+    const [part = ''] =
+      /^(certificates|web\.routes|tcp|access\.lists|limits|dns\.zones)\b/.exec(path) ?? [];
     const event = leftOutEvents[part];
     if (event === undefined) logger.warn('config.warning', `${where}: ${message}`, { problem });
     else logger.error(event, `Left out: ${where}: ${message}`, { problem });

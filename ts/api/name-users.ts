@@ -2,10 +2,11 @@ import { ApiError } from './api-error.ts';
 import { namesIn, type TNamingItem } from './named-items.ts';
 import type { ControlState } from './state.ts';
 import type { IProcessControl } from './types.ts';
+import { listsInZone } from './zone-names.ts';
 
 /** Who names an address list or a rate limit. */
 export interface INameUser {
-  kind: 'route' | 'TCP entry' | 'entrypoint';
+  kind: 'route' | 'TCP entry' | 'entrypoint' | 'zone' | 'DNS option';
   id: string;
 }
 
@@ -27,8 +28,28 @@ export function usersOf(
   };
   const { entrypoints = {} } = process.options().web ?? {};
   for (const [id, { access }] of Object.entries(entrypoints)) look({ access }, 'entrypoint', id);
+  if (kind === 'access') users.push(...dnsUsersOf(state, process, name));
   for (const [id, { value }] of state.tcp.entries()) look(value, 'TCP entry', id);
   for (const [id, { value }] of state.routes.entries()) look(value, 'route', id);
+  return users;
+}
+
+/** Zones and options of the DNS plane that name an address list. */
+function dnsUsersOf(state: ControlState, process: IProcessControl, list: string): INameUser[] {
+  const { views = [], resolver, rateLimit } = process.options().dns ?? {};
+  const exempt = rateLimit === false ? undefined : rateLimit?.exempt;
+  const options: [string, readonly string[]][] = [
+    ...views.map(({ name, clients }): [string, string[]] => [`views[${name}].clients`, clients]),
+    ['resolver.clients', resolver?.clients ?? []],
+    ['rateLimit.exempt', exempt ?? []],
+  ];
+  const users: INameUser[] = [];
+  for (const [id, entries] of options) {
+    if (entries.includes(`@${list}`)) users.push({ kind: 'DNS option', id });
+  }
+  for (const [id, { value }] of state.zones.entries()) {
+    if (listsInZone(value).includes(list)) users.push({ kind: 'zone', id });
+  }
   return users;
 }
 

@@ -45,7 +45,8 @@ function buildDocument(version: string): TObject {
       title: 'DcRouter management API',
       version,
       description:
-        'Routes, TCP entries, access lists, limits, certificates, connections and statistics of a running DcRouter.',
+        'Routes, TCP entries, DNS zones, access lists, limits, certificates, connections and ' +
+        'statistics of a running DcRouter.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: basePath }],
@@ -130,6 +131,8 @@ const pathParameters: Record<string, string> = {
   name: 'Its name',
   backend: 'Id of the backend',
   range: 'A port or ports, e.g. `6000-6010`',
+  zone: 'Id of the zone: `example.com`, or `example.com@internal` with a view',
+  type: 'Type of the records, e.g. `AAAA`, `TYPE65`',
 };
 
 function responsesOf({ answers, refusals = [], body }: IOperation): TObject {
@@ -163,7 +166,10 @@ function contentOf(schema: z.ZodType, types: readonly string[], io: 'input' | 'o
   // The configuration is answered in the form in which it is given.
   const id = (inputSchemas.get(schema) ?? answerSchemas.get(schema))?.id;
   const reference = id === undefined ? jsonSchemaOf(schema, io) : { $ref: referenceTo(id) };
-  return Object.fromEntries(types.map((type) => [type, { schema: reference }]));
+  const text = { type: 'string' };
+  return Object.fromEntries(
+    types.map((type) => [type, { schema: type.startsWith('text/') ? text : reference }]),
+  );
 }
 
 function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): TObject {

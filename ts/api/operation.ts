@@ -9,7 +9,7 @@ export interface IOperationRequest<TQuery = unknown> {
   params: Readonly<Record<string, string>>;
   /** Checked against the operation's schema. */
   query: TQuery;
-  /** Parsed JSON, not checked yet; undefined: there was none. */
+  /** Parsed JSON, not checked yet, or the bytes of text; undefined: there was none. */
   body: unknown;
   /** `If-Match` and `If-None-Match`. */
   precondition: IPrecondition;
@@ -41,7 +41,7 @@ export interface IAnswerSpec {
 /** What the document says about a body. */
 export interface IBodySpec {
   schema: z.ZodType;
-  /** Media types. @default application/json */
+  /** Media types; those of text come as bytes. @default application/json */
   contentTypes?: readonly string[];
   /** May be left out. @default false */
   isOptional?: boolean;

@@ -17,10 +17,10 @@ export interface IOverlayNames {
  */
 export async function overlayNames(
   control: ControlPlane,
-  { web, tcp }: { web?: unknown; tcp?: unknown },
+  { web, tcp, dns }: { web?: unknown; tcp?: unknown; dns?: unknown },
 ): Promise<IOverlayNames> {
   const certificates: string[] = [];
-  for (const domain of defaultDomainsOf(web, tcp)) {
+  for (const domain of defaultDomainsOf(web, tcp, dns)) {
     if (hasCertificate(control, domain)) {
       certificates.push(domain);
       continue;

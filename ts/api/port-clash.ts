@@ -5,6 +5,7 @@ import type {
   IPortProxySettings,
 } from '../../ts_interfaces/index.ts';
 import { DEFAULT_PORTS, withEntrypoints } from '../config/defaults.ts';
+import { dnsListeners } from '../config/ports.ts';
 import { listenedRanges } from '../config/tcp-port-checks.ts';
 import { canonicalIp } from '../net/ip.ts';
 
@@ -24,15 +25,20 @@ export interface IForeignPort {
   /** @default every address */
   address?: string;
   port: number;
+  /** @default 'tcp' */
+  protocol?: 'tcp' | 'udp';
 }
 
 /** The ports that a configuration gives to something other than TCP entries. */
-export function foreignPorts({ web, api }: IDcRouterOptions): IForeignPort[] {
+export function foreignPorts({ web, api, dns }: IDcRouterOptions): IForeignPort[] {
   const { entrypoints = {} } = withEntrypoints(web);
   const ports = Object.entries(entrypoints).map(([name, { address, port }]) => {
     return { holder: `the entrypoint "${name}"`, address, port };
   });
-  return [...ports, ...managementPort(api)];
+  const names = dnsListeners(dns).map(({ path, address, from, protocol }) => {
+    return { holder: `the DNS listener "${path[2]}"`, address, port: from, protocol };
+  });
+  return [...ports, ...names, ...managementPort(api)];
 }
 
 /** The port that the management API wants. */
@@ -58,9 +64,14 @@ export function holderOf(entry: IPortProxySettings): IPortHolder {
 }
 
 /** Somebody else's port, to be compared with those of entries. */
-export function foreignHolder({ holder, address, port }: IForeignPort): IPortHolder {
+export function foreignHolder({
+  holder,
+  address,
+  port,
+  protocol = 'tcp',
+}: IForeignPort): IPortHolder {
   // Port 0 is a free one, whichever that is.
-  const spans = port === 0 ? [] : [{ address, from: port, to: port, protocol: 'tcp' as const }];
+  const spans = port === 0 ? [] : [{ address, from: port, to: port, protocol }];
   return { holder, spans };
 }
 

@@ -39,6 +39,12 @@ const statusOf: Partial<Record<TErrorCode, number>> = {
   ACCESS_UNKNOWN: 404,
   LIMIT_INVALID: 422,
   LIMIT_UNKNOWN: 404,
+  ZONE_INVALID: 422,
+  ZONE_EXISTS: 409,
+  ZONE_UNKNOWN: 404,
+  RECORD_UNKNOWN: 404,
+  // A primary that does not give the zone.
+  DNS_FAILED: 502,
   CONNECTION_UNKNOWN: 404,
   TOKEN_UNKNOWN: 404,
   PRECONDITION_FAILED: 412,
@@ -59,7 +65,7 @@ const frameworkErrors: Record<string, { code: TApiErrorCode; detail: string }> =
   FST_ERR_BAD_URL: { code: 'REQUEST_INVALID', detail: 'The path has invalid %-escapes' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'UNSUPPORTED_MEDIA_TYPE',
-    detail: 'The body must be JSON: Content-Type: application/json',
+    detail: 'The body must have a Content-Type that is taken here, e.g. application/json',
   },
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'BODY_TOO_LARGE', detail: 'The body is too large' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {

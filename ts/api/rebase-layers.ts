@@ -42,6 +42,7 @@ const disabledEvents: Record<TItemKind, TLogEvent> = {
   tcp: 'tcp.disabled',
   access: 'access.disabled',
   limits: 'limit.disabled',
+  zones: 'zone.disabled',
 };
 
 /** Lays the overlay over a new base. What of the overlay cannot be used any more is disabled. */
@@ -101,6 +102,20 @@ export function disable<T extends object>(
   plan.disabled.set(key, { value: stored, problems });
   // Not even the file's item takes its place: it may lack what the API added, e.g. authentication.
   plan.next.applyRemove(key);
+}
+
+/** Leaves an item of the base out that could not be prepared, with what was found wrong with it. */
+export function leaveOut<T extends object>(
+  { kind, base, next }: IPlan<T>,
+  key: string,
+  found: readonly IProblem[],
+  problems: IProblem[],
+): void {
+  base.delete(key);
+  next.setBase(base);
+  for (const problem of found) {
+    problems.push({ ...problem, path: joined(`${kind.name}[${key}]`, problem.path) });
+  }
 }
 
 /**

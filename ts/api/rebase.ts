@@ -1,11 +1,14 @@
 import type {
   ICertificateOptions,
+  IDnsOptions,
   IPortProxySettings,
   IRateLimit,
+  IZoneOptions,
   RouteConfig,
 } from '../../ts_interfaces/index.ts';
-import { parseCertificate, parseRoute } from '../config/parse.ts';
-import { DcError, type IProblem } from '../core/errors.ts';
+import { parseCertificate, parseRoute, parseZone } from '../config/parse.ts';
+import { zoneIdOf } from '../config/zone-ids.ts';
+import type { IProblem } from '../core/errors.ts';
 import type { TJson } from '../storage/store.ts';
 import { baseList, checkList, parseStoredList } from './access-input.ts';
 import { parseStoredLimit } from './limit-input.ts';
@@ -24,13 +27,15 @@ import {
   goneFrom,
   type IPlan,
   layOver,
-  problemsIn,
 } from './rebase-layers.ts';
+import { TcpRebase } from './rebase-tcp.ts';
+import { ZoneRebase } from './rebase-zones.ts';
 import { sameConditions } from './route-conditions.ts';
 import { RouteIndex } from './route-index.ts';
 import { type ControlState, type IAddressList, type INamedLimit, idsAndHosts } from './state.ts';
 import { parseStoredTcp, tcpWords } from './tcp-input.ts';
-import type { ILiveRoute, ITcpChanges, ITcpTarget } from './types.ts';
+import type { ILiveRoute, ITcpChanges, ITcpTarget, IZoneChanges } from './types.ts';
+import { checkZoneNames } from './zone-names.ts';
 
 /** What a configuration says: the base, which the API's changes lie over. */
 export interface IBase {
@@ -44,6 +49,10 @@ export interface IBase {
   access?: ReadonlyMap<string, readonly string[]>;
   /** By name. @default none */
   limits?: Readonly<Record<string, IRateLimit>>;
+  /** As `parseZone` makes them. Ids are unique. @default none */
+  zones?: Iterable<IZoneOptions>;
+  /** What zones may name. @default nothing */
+  dns?: Pick<IDnsOptions, 'keys' | 'views'>;
 }
 
 /** How a new base is taken in. */
@@ -59,6 +68,8 @@ export interface IRebaseSettings {
   ports?: readonly IForeignPort[];
   /** Sets all TCP entries, not only those that changed: the plane has none. @default false */
   everyEntry?: boolean;
+  /** Sets all zones, not only those whose options changed: their files may have. @default false */
+  everyZone?: boolean;
   /** Prepares and takes the TCP entries. @default the control plane's */
   tcp?: ITcpTarget;
 }
@@ -73,15 +84,17 @@ export interface IRebase {
   readonly tcp: ITcpChanges;
   readonly access: { set: readonly IAddressList[]; removed: readonly string[] };
   readonly limits: { set: readonly INamedLimit[]; removed: readonly string[] };
+  /** Zones to add or replace, and ids of those to remove. */
+  readonly zones: IZoneChanges;
   /**
    * Items of the base that cannot be used. They are in none of the lists: refuse the base, or go on
    * without them.
    */
   readonly problems: readonly IProblem[];
   /**
-   * Compiles the TCP entries and binds their ports; nothing is live yet. Entries of the overlay that
-   * cannot be had are disabled and leave `tcp`. Call it before `swap`, and `discard` if that does
-   * not come.
+   * Compiles the TCP entries and binds their ports, and loads the zones; nothing is live yet. Those
+   * of the overlay that cannot be had are disabled and leave `tcp` and `zones`; zones of the base
+   * are left out with a problem each. Call it before `swap`, and `discard` if that does not come.
    *
    * @param mode `start` leaves entries of the base out as well, with a problem each. @default
    * 'strict'
@@ -93,8 +106,9 @@ export interface IRebase {
   /** Closes what `prepare` opened; harmless without it and after `swap`. */
   discard(): Promise<void>;
   /**
-   * Makes it live: lists and limits, certificates, TCP entries, routes; then commits. Synchronous;
-   * never throws after `prepare`, which may be left out where no TCP entry changes.
+   * Makes it live: lists and limits, certificates, TCP entries, routes, zones; then commits.
+   * Synchronous; never throws after `prepare`, which may be left out where no TCP entry and no zone
+   * changes.
    */
   swap(): void;
   /** Only takes note of it, when the caller has made the lists live. Synchronous; never throws. */
@@ -160,15 +174,27 @@ export function planRebase(
     everyItem: settings.everyEntry ?? false,
   });
   disableClashes(tcp, settings.ports ?? held());
+  const checkZone = (zone: IZoneOptions): void => checkZoneNames(zone, base.dns, names.access);
+  const zones = layOver(state, keyedBy(base.zones ?? [], zoneIdOf), {
+    name: 'zones',
+    current: state.zones,
+    parse: (stored) => parseZone(stored),
+    check: checkZone,
+    recheck: checkZone,
+    everyItem: settings.everyZone ?? false,
+  });
 
   const setRoutes = changedItems(routes, problems, prepared).flatMap(
     ({ id }) => prepared.get(id) ?? [],
   );
   const setCertificates = changedItems(certificates, problems, new Map());
   const setTcp = changedItems(tcp, problems, new Map());
+  const setZones = changedItems(zones, problems, new Map());
   const [goneRoutes, goneCertificates] = [goneFrom(routes), goneFrom(certificates)];
   const [goneAccess, goneLimits] = [goneFrom(access), goneFrom(limits)];
   const plane = new TcpRebase(settings.tcp ?? state.tcpTarget, tcp, setTcp);
+  const setById = setZones.map((zone) => [zoneIdOf(zone), zone] as [string, IZoneOptions]);
+  const dns = new ZoneRebase(state.zoneTarget, zones, setById);
 
   function commit(): void {
     commitKind(state, access);
@@ -176,11 +202,13 @@ export function planRebase(
     commitKind(state, routes);
     commitKind(state, certificates);
     commitKind(state, tcp);
+    commitKind(state, zones);
     state.access = access.next;
     state.limits = limits.next;
     state.routes = routes.next;
     state.certificates = certificates.next;
     state.tcp = tcp.next;
+    state.zones = zones.next;
     state.takeIndex(index);
     for (const id of state.marks.groupIds()) {
       const route = state.router.route(id);
@@ -200,9 +228,18 @@ export function planRebase(
     },
     access: { set: setAccess, removed: goneAccess },
     limits: { set: setLimits, removed: goneLimits },
+    get zones() {
+      return dns.changes;
+    },
     problems,
-    prepare: (mode = 'strict') => plane.prepare(mode === 'start' ? problems : null),
-    discard: () => plane.discard(),
+    prepare: async (mode = 'strict') => {
+      await plane.prepare(mode === 'start' ? problems : null);
+      await dns.prepare(problems);
+    },
+    discard: async () => {
+      await plane.discard();
+      await dns.discard();
+    },
     commit,
     swap: () => {
       for (const { name, addresses } of setAccess) state.accessTarget.set(name, addresses);
@@ -212,98 +249,13 @@ export function planRebase(
       plane.swap();
       for (const id of goneRoutes) state.router.removeRoute(id);
       for (const route of setRoutes) state.router.setRoute(route);
+      dns.swap();
       // Last: until here somebody may have named them.
       for (const name of goneAccess) state.accessTarget.delete(name);
       for (const name of goneLimits) state.limitTarget.delete(name);
       commit();
     },
   };
-}
-
-/** The TCP entries of a rebase, whose ports have to be bound before the swap. */
-class TcpRebase {
-  private readonly plan: IPlan<IPortProxySettings>;
-  private set: readonly IPortProxySettings[];
-  prepared: { value: unknown } | undefined;
-  private readonly target: ITcpTarget;
-
-  constructor(
-    target: ITcpTarget,
-    plan: IPlan<IPortProxySettings>,
-    set: readonly IPortProxySettings[],
-  ) {
-    this.target = target;
-    this.plan = plan;
-    this.set = set;
-  }
-
-  get changes(): ITcpChanges {
-    return { set: this.set, removed: goneFrom(this.plan) };
-  }
-
-  /** @param problems where to tell of entries of the base that are left out; null: none may be. */
-  async prepare(problems: IProblem[] | null): Promise<void> {
-    const { target } = this;
-    if (this.isEmpty()) return;
-    try {
-      this.prepared = { value: await target.prepare(this.changes) };
-    } catch (error) {
-      if (!(await this.disableBroken(error, problems))) throw error;
-      if (this.isEmpty()) return;
-      this.prepared = { value: await target.prepare(this.changes) };
-    }
-  }
-
-  async discard(): Promise<void> {
-    const { prepared } = this;
-    this.prepared = undefined;
-    if (prepared !== undefined) await this.target.discard(prepared.value);
-  }
-
-  swap(): void {
-    const { prepared } = this;
-    this.prepared = undefined;
-    if (prepared !== undefined) this.target.apply(prepared.value);
-    else if (!this.isEmpty()) throw new Error('TCP entries were not prepared before the swap');
-  }
-
-  private isEmpty(): boolean {
-    const { set, removed } = this.changes;
-    return set.length + removed.length === 0;
-  }
-
-  /** Tries the entries that may be left out one by one; false: none of them was at fault. */
-  private async disableBroken(cause: unknown, baseProblems: IProblem[] | null): Promise<boolean> {
-    const { target } = this;
-    if (!(cause instanceof DcError)) throw cause;
-    const overlay = this.plan.next.overlay();
-    const broken = new Set<string>();
-    for (const entry of this.set) {
-      const isOverlay = overlay.get(entry.id) === entry;
-      if (!isOverlay && baseProblems === null) continue;
-      try {
-        const changes = { set: [entry], removed: this.changes.removed };
-        await target.discard(await target.prepare(changes));
-      } catch (error) {
-        const problems = problemsIn(error);
-        broken.add(entry.id);
-        if (isOverlay) disable(this.plan, entry.id, entry as unknown as TJson, problems);
-        else this.leaveOut(entry.id, problems, baseProblems ?? []);
-      }
-    }
-    this.set = this.set.filter(({ id }) => !broken.has(id));
-    return broken.size > 0;
-  }
-
-  private leaveOut(id: string, found: readonly IProblem[], problems: IProblem[]): void {
-    const { base, next } = this.plan;
-    base.delete(id);
-    next.setBase(base);
-    for (const problem of found) {
-      const place = problem.path === '' ? '' : `.${problem.path}`;
-      problems.push({ ...problem, path: `tcp[${id}]${place}` });
-    }
-  }
 }
 
 /**
@@ -374,7 +326,11 @@ function keyed<K extends string, T extends Record<K, string>>(
   items: Iterable<T>,
   key: K,
 ): Map<string, T> {
+  return keyedBy(items, (item) => item[key]);
+}
+
+function keyedBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T> {
   const map = new Map<string, T>();
-  for (const item of items) map.set(item[key], item);
+  for (const item of items) map.set(keyOf(item), item);
   return map;
 }

@@ -222,6 +222,11 @@ export class ApiServer {
         }
       },
     );
+    server.addContentTypeParser(
+      /^text\/(?:dns|plain)\s*(?:;|$)/i,
+      { parseAs: 'buffer' },
+      (_request, body: Buffer, done) => done(null, body.length === 0 ? undefined : body),
+    );
     server.addHook('onRequest', async (request, reply) => {
       reply.headers({ ...securityHeaders, 'x-request-id': request.id });
       this.admit(request);
@@ -280,7 +285,8 @@ export class ApiServer {
   ): Promise<FastifyReply> {
     const { body } = operation;
     if (body !== undefined && body.isOptional !== true && request.body === undefined) {
-      throw new ApiError('REQUEST_INVALID', 'This needs a JSON body');
+      const wanted = (body.contentTypes ?? ['application/json'])[0];
+      throw new ApiError('REQUEST_INVALID', `This needs a body: ${wanted}`);
     }
     const answer = await operation.handle(this.control, {
       params: request.params as Record<string, string>,

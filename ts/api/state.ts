@@ -2,6 +2,7 @@ import type {
   ICertificateOptions,
   IPortProxySettings,
   IRateLimit,
+  IZoneOptions,
   RouteConfig,
 } from '../../ts_interfaces/index.ts';
 import { LayeredItems } from '../config/layers.ts';
@@ -17,11 +18,13 @@ import type {
   IAccessTarget,
   ICertificateTarget,
   IConnectionSource,
+  IDnsTarget,
   IHealthTarget,
   ILimitTarget,
   IRouteTarget,
   IStatsSource,
   ITcpTarget,
+  IZoneTarget,
 } from './types.ts';
 
 /** What the control plane works on. */
@@ -38,6 +41,9 @@ export interface IControlParts {
   access: IAccessTarget;
   /** The live rate limits. */
   limits: ILimitTarget;
+  /** The zones that are answered for. */
+  zones: IZoneTarget;
+  dns: IDnsTarget;
   connections: IConnectionSource;
   /**
    * Resolves when every process serves what was changed before the call; a change is acknowledged
@@ -78,13 +84,15 @@ export interface IItems {
   tcp: IPortProxySettings;
   access: IAddressList;
   limits: INamedLimit;
+  /** By `zoneIdOf`. */
+  zones: IZoneOptions;
 }
 
 /** A kind of items. */
 export type TItemKind = keyof IItems;
 
 /** All kinds. */
-export const itemKinds = ['routes', 'certificates', 'tcp', 'access', 'limits'] as const;
+export const itemKinds = ['routes', 'certificates', 'tcp', 'access', 'limits', 'zones'] as const;
 
 /** The items of all kinds, in their layers. */
 export type TLayers = { [K in TItemKind]: LayeredItems<IItems[K]> };
@@ -99,6 +107,8 @@ export class ControlState implements TLayers {
   readonly tcpTarget: ITcpTarget;
   readonly accessTarget: IAccessTarget;
   readonly limitTarget: ILimitTarget;
+  readonly zoneTarget: IZoneTarget;
+  readonly dns: IDnsTarget;
   readonly connections: IConnectionSource;
   readonly live: () => Promise<void>;
   readonly store: Store;
@@ -111,6 +121,7 @@ export class ControlState implements TLayers {
   tcp = new LayeredItems<IPortProxySettings>({ same });
   access = new LayeredItems<IAddressList>({ same });
   limits = new LayeredItems<INamedLimit>({ same });
+  zones = new LayeredItems<IZoneOptions>({ same });
   /**
    * Items of the overlay that are left out, by kind and key. Neither they nor the file's items in
    * their place are live.
@@ -121,6 +132,7 @@ export class ControlState implements TLayers {
     tcp: new Map(),
     access: new Map(),
     limits: new Map(),
+    zones: new Map(),
   };
   private builtIndex: RouteIndex | undefined;
 
@@ -130,6 +142,8 @@ export class ControlState implements TLayers {
     this.tcpTarget = parts.tcp;
     this.accessTarget = parts.access;
     this.limitTarget = parts.limits;
+    this.zoneTarget = parts.zones;
+    this.dns = parts.dns;
     this.connections = parts.connections;
     this.live = parts.live ?? (async () => undefined);
     this.store = parts.store;

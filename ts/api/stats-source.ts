@@ -1,4 +1,10 @@
-import type { IGlobalStats, IRouteStats, ITcpStats } from '../../ts_interfaces/index.ts';
+import type {
+  IDnsStats,
+  IDnsTotals,
+  IGlobalStats,
+  IRouteStats,
+  ITcpStats,
+} from '../../ts_interfaces/index.ts';
 import type { ProxyManager } from '../proxy/proxy-manager.ts';
 import { noStats } from '../proxy/tcp-stats.ts';
 
@@ -6,6 +12,8 @@ import { noStats } from '../proxy/tcp-stats.ts';
 export interface IStatsParts {
   /** Numbers of the TCP and UDP plane. @default zeros */
   tcp?: () => ITcpStats;
+  /** Numbers of the DNS plane. @default zeros */
+  dns?: () => Promise<IDnsStats>;
   /** Brings what worker processes have counted into the trackers here. @default nothing */
   collect?: () => Promise<void>;
 }
@@ -32,6 +40,7 @@ export class StatsSource {
       connections: proxy.connectionStats(),
       routes: proxy.router.size,
       tcp: parts.tcp?.() ?? noStats(),
+      dns: totalsOf(await parts.dns?.()),
       accessLog: proxy.accessLogStats(),
       memory: { rssBytes: rss, heapUsedBytes: heapUsed },
     };
@@ -57,4 +66,15 @@ export class StatsSource {
       })),
     };
   }
+}
+
+function totalsOf(stats: IDnsStats | undefined): IDnsTotals {
+  const { queries = {}, queriesPerSecond = 0, rcodes = {}, dropped = 0, cache } = stats ?? {};
+  return {
+    queries: Object.values<number>(queries).reduce((sum, count) => sum + count, 0),
+    queriesPerSecond,
+    failed: rcodes.SERVFAIL ?? 0,
+    dropped,
+    cacheHitRate: cache?.hitRate ?? 0,
+  };
 }

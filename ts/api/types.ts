@@ -7,6 +7,7 @@ import type {
   ICertificateOptions,
   IConnectionInfo,
   IDcRouterOptions,
+  IDnsStats,
   IGlobalStats,
   ILimitInfo,
   IPortProxySettings,
@@ -14,9 +15,17 @@ import type {
   IRouteStats,
   ITcpLive,
   IWorkerInfo,
+  IZoneOptions,
   RouteConfig,
 } from '../../ts_interfaces/index.ts';
 import type { IProblem } from '../core/errors.ts';
+import type {
+  IDnsAddress,
+  IDnsCache,
+  IExplainRequest,
+  IQueryExplanation,
+} from '../dns/plane/types.ts';
+import type { IOwnedRecordBook, IZoneBook, IZoneKeys } from '../dns/zones/types.ts';
 
 /** A backend as it is doing now. */
 export interface ILiveEndpoint {
@@ -112,6 +121,58 @@ export interface ITcpTarget<TPrepared = unknown> {
   discard(prepared: TPrepared): Promise<void>;
   /** An entry as it is doing; undefined: it is not there. */
   info(id: string): ITcpLive | undefined | Promise<ITcpLive | undefined>;
+}
+
+/** What is to change among the zones. */
+export interface IZoneChanges {
+  /** Added, or in place of the one with the same id; as `parseZone` makes them. */
+  set: readonly IZoneOptions[];
+  /** Ids. */
+  removed: readonly string[];
+}
+
+/** The zones that are answered for. */
+export interface IZoneTarget<TPrepared = unknown> {
+  /**
+   * Loads and checks zones; nothing has changed yet.
+   * @throws DcError `ZONE_INVALID`
+   */
+  prepare(changes: IZoneChanges): Promise<TPrepared>;
+  /** Answers for them from the next query on. Never throws. */
+  apply(prepared: TPrepared): void;
+  /** Gives back what was prepared and is not applied. */
+  discard(prepared: TPrepared): Promise<void>;
+}
+
+/** The zones with what only the management does. */
+export interface IManagedZoneBook extends IZoneBook {
+  /**
+   * Forgets what was ever changed in a zone that is not hosted any more: without it, a zone that
+   * comes back has all that again.
+   * @throws DcError `ZONE_EXISTS` while it is hosted, `STORE_FAILED`
+   */
+  purge(id: string): Promise<void>;
+}
+
+/** Zones, keys, cache and servers of the DNS plane, for looking and for changes of records. */
+export interface IDnsTarget {
+  readonly book: IManagedZoneBook;
+  readonly keys: IZoneKeys;
+  readonly owned: IOwnedRecordBook;
+  readonly cache: IDnsCache;
+  query(request: IExplainRequest): Promise<IQueryExplanation>;
+  stats(): Promise<IDnsStats>;
+  /** Where it listens, by name of the listener. */
+  addresses(): Record<string, IDnsAddress>;
+  /** Tells the secondaries of a zone that it may have changed. @throws DcError `ZONE_UNKNOWN` */
+  notify(id: string): void;
+  /**
+   * Asks the primaries of a secondary zone now.
+   *
+   * @param whole fetches all of it, whatever the serial says.
+   * @throws DcError `ZONE_UNKNOWN`, `ZONE_INVALID` for a zone that is no secondary, `DNS_FAILED`
+   */
+  refresh(id: string, whole: boolean): Promise<void>;
 }
 
 /** An address list as rules look into it. */

@@ -44,7 +44,18 @@ export interface IApiTarget {
 /** A call. */
 export interface ICall {
   query?: Readonly<Record<string, string | number | undefined>>;
+  /** Sent as JSON; bytes as they are, in the form that `contentType` names. */
   body?: unknown;
+  /** @default 'application/json' */
+  contentType?: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** What was read, with the tag that a change of it may depend on. */
+export interface ITaggedItem<T> {
+  item: T;
+  /** Empty: it has none. */
+  tag: string;
 }
 
 /** What was saved. */
@@ -82,6 +93,23 @@ export class ApiClient {
     throw problemOf(status, text);
   }
 
+  /** The same for something that has an entity tag. */
+  async tagged<T>(method: string, apiPath: string, call: ICall = {}): Promise<ITaggedItem<T>> {
+    const { status, text, tag } = await this.send(method, apiPath, call);
+    if (status < 300) return { item: parse(text, this.url) as T, tag };
+    throw problemOf(status, text);
+  }
+
+  /** The same for a long text, which comes in pieces; `take` may say when it wants the next one. */
+  async pieces(
+    apiPath: string,
+    query: ICall['query'],
+    take: (piece: Buffer) => void | Promise<void>,
+  ): Promise<void> {
+    const { status, text } = await this.send('GET', apiPath, { query }, take);
+    if (status >= 300) throw problemOf(status, text);
+  }
+
   /** The same for an answer that is no JSON. */
   async text(apiPath: string, query: ICall['query']): Promise<string> {
     const { status, text } = await this.send('GET', apiPath, { query });
@@ -106,39 +134,51 @@ export class ApiClient {
   private send(
     method: string,
     apiPath: string,
-    { query = {}, body }: ICall,
-  ): Promise<{ status: number; text: string }> {
+    { query = {}, body, contentType = 'application/json', headers: given = {} }: ICall,
+    take?: (piece: Buffer) => void | Promise<void>,
+  ): Promise<{ status: number; text: string; tag: string }> {
     const url = new URL(`${this.url}/api/v1${apiPath}`);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const payload =
+      body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
     const headers = {
       authorization: `Bearer ${this.token}`,
       accept: 'application/json',
       ...(payload === undefined
         ? {}
-        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+        : { 'content-type': contentType, 'content-length': payload.length }),
+      ...given,
     };
     const { request } = url.protocol === 'https:' ? https : http;
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(unreachable(this.url, error));
       const sent = request(url, { method, headers, timeout: timeoutMs }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', fail);
-        response.on('end', () => {
-          resolve({
-            status: response.statusCode ?? 0,
-            text: Buffer.concat(chunks).toString('utf8'),
-          });
-        });
+        const status = response.statusCode ?? 0;
+        collect(response, status < 300 ? take : undefined).then(
+          (text) => resolve({ status, text, tag: response.headers.etag ?? '' }),
+          fail,
+        );
       });
       sent.on('error', fail);
       sent.on('timeout', () => sent.destroy(new Error('it does not answer')));
       sent.end(payload);
     });
   }
+}
+
+/** All of an answer as text; with `take` in pieces to it, and nothing here. */
+async function collect(
+  response: AsyncIterable<Buffer>,
+  take: ((piece: Buffer) => void | Promise<void>) | undefined,
+): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) {
+    if (take === undefined) chunks.push(chunk);
+    else await take(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { ICommandSpec, IOptionSpec } from './command.ts';
+import { dnsCommands } from './commands-dns.ts';
 import { planeCommands } from './commands-planes.ts';
 import { fileFlag } from './shared-flags.ts';
 
@@ -218,6 +219,7 @@ export const commands: readonly ICommandSpec[] = [
     load: async () => (await import('./explain.ts')).explain,
   },
   ...planeCommands,
+  ...dnsCommands,
   {
     path: ['cert', 'list'],
     summary: 'List the certificates',

@@ -38,6 +38,9 @@ function groups(depth: number): string[] {
 /** More words than these no command has before its last one. */
 const depths = [1, 2] as const;
 
+/** Flags whose value is a file or folder. */
+const fileFlags: readonly string[] = ['config', 'file', 'key', 'cert', 'data-dir', 'previous'];
+
 function flagsOf(command: ICommandSpec): string[] {
   return Object.keys(optionsOf(command)).map((name) => `--${name}`);
 }
@@ -60,7 +63,7 @@ function bash(): string {
 _dcrouter() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" words='' command=''
   case "$previous" in
-    -c|-f|--config|--file|--key|--cert) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    -c|-f|--config|--file|--key|--cert|--previous) COMPREPLY=($(compgen -f -- "$current")); return ;;
     --data-dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
   esac
   command="\${COMP_WORDS[1]}"
@@ -73,7 +76,8 @@ ${cases.join('\n')}
   esac
   [[ "$command" == completion && "$current" != -* ]] && words='bash zsh fish'
   case "$command" in
-    validate|'access set') [[ "$current" != -* ]] && { COMPREPLY=($(compgen -f -- "$current")); return; } ;;
+    validate|'access set'|'dns check'|'dns zone import')
+      [[ "$current" != -* ]] && { COMPREPLY=($(compgen -f -- "$current")); return; } ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
@@ -103,7 +107,7 @@ ${cases.join('\n')}
   });
   const cases = commands.map((command) => {
     const specs = Object.entries(optionsOf(command)).map(([name, { type, description }]) => {
-      const files = ['config', 'file', 'key', 'cert', 'data-dir'].includes(name) ? '_files' : ' ';
+      const files = fileFlags.includes(name) ? '_files' : ' ';
       return `'--${name}[${zshText(description)}]${type === 'string' ? `:value:${files}` : ''}'`;
     });
     const rest =
@@ -150,7 +154,7 @@ function fish(): string {
     for (const [name, { type, description, short }] of Object.entries(optionsOf(command))) {
       const letter = short === undefined ? '' : ` -s ${short}`;
       const value = type === 'string' ? ' -r' : '';
-      const files = ['config', 'file', 'key', 'cert', 'data-dir'].includes(name) ? ' -F' : '';
+      const files = fileFlags.includes(name) ? ' -F' : '';
       const text = fishText(description);
       lines.push(
         `complete -c dcrouter -n '${seen}' -l ${name}${letter}${value}${files} -d '${text}'`,
@@ -159,6 +163,8 @@ function fish(): string {
   }
   lines.push("complete -c dcrouter -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'");
   lines.push("complete -c dcrouter -n '__fish_seen_subcommand_from validate' -F");
+  const zoneFile = '__fish_seen_subcommand_from dns; and __fish_seen_subcommand_from check import';
+  lines.push(`complete -c dcrouter -n '${zoneFile}' -F`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -75,7 +75,7 @@ export function routeLines(route: IRouteView, output: Output): string[] {
   const rows = backends.map((backend): TCell[] => [
     backend.id,
     backend.socketPath === undefined
-      ? `${backend.tls === undefined ? '' : 'https://'}${backend.hostname}:${backend.port}`
+      ? `${backend.tls === undefined ? '' : 'https://'}${placeOf(backend)}`
       : `unix:${backend.socketPath}`,
     String(backend.weight ?? 1),
     stateOf(backend),
@@ -148,7 +148,12 @@ function target({ redirect, backends }: IRouteView): string {
   const [first] = backends;
   if (first === undefined) return '-';
   const more = backends.length > 1 ? ` +${backends.length - 1}` : '';
-  return `${first.socketPath ?? `${first.hostname}:${first.port}`}${more}`;
+  return `${first.socketPath ?? placeOf(first)}${more}`;
+}
+
+/** Port 0 is that of SRV records. */
+function placeOf({ hostname, port }: { hostname: string; port: number }): string {
+  return port === 0 ? hostname : `${hostname}:${port}`;
 }
 
 function health({ backends }: IRouteView): TCell {

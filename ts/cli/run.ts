@@ -14,6 +14,9 @@ import { findConfigFile } from './config-file.ts';
 import { isSuccessor, Predecessor, Successor } from './hand-over.ts';
 import { notifyServiceManager } from './service-manager.ts';
 
+/** What a daemon does that was told nothing: a file without `dns` opens no port for it. */
+const withoutFile: IDcRouterOptions = { ...daemonDefaults, dns: {} };
+
 /** Exit code of what failed at run time, so that a supervisor starts the router again. */
 const failedExitCode = 2;
 
@@ -80,8 +83,8 @@ async function prepare(
   const overrides = overridesOf(given, terminal.env);
   const file = given.value('config') ?? findConfigFile();
   if (file === undefined) {
-    const about = { defaults: daemonDefaults, overrides };
-    return { options: mergeOptions(daemonDefaults, overrides), about };
+    const about = { defaults: withoutFile, overrides };
+    return { options: mergeOptions(withoutFile, overrides), about };
   }
   // A reload must find the file again, wherever the process stands by then.
   const configFile = path.resolve(file);

@@ -55,6 +55,7 @@ function globalPairs(found: IGlobalStats): [string, TCell][] {
       `${amount(found.tcp.open)} open, ${amount(found.tcp.total)} in all, ` +
         `${amount(found.tcp.refused)} refused, ${amount(found.tcp.failed)} failed`,
     ],
+    ['DNS', dnsText(found.dns)],
     [
       'Connections',
       `${amount(connections.open)} open, ${amount(connections.total)} in all, ` +
@@ -63,6 +64,11 @@ function globalPairs(found: IGlobalStats): [string, TCell][] {
     ['Memory', `${bytes(memory.rssBytes)} (heap ${bytes(memory.heapUsedBytes)})`],
     ['Access log', `${amount(accessLog.written)} written, ${amount(accessLog.dropped)} dropped`],
   ];
+}
+
+function dnsText({ queriesPerSecond, queries, failed, dropped }: IGlobalStats['dns']): string {
+  const rate = `${amount(queriesPerSecond)} queries/s, ${amount(queries)} in all`;
+  return `${rate}, ${amount(failed)} failed, ${amount(dropped)} dropped`;
 }
 
 function trafficPairs(found: ITrafficStats): [string, TCell][] {

@@ -20,6 +20,8 @@ interface IStatus {
   tcp: number;
   access: number;
   limits: number;
+  zones: number;
+  dns: Record<string, { address: string; port: number; tls: boolean }>;
   workers: IWorkerInfo[];
   configFile: string | null;
   configChanged: boolean | null;
@@ -48,12 +50,17 @@ export const status: TCommandRun = async ({ client, output }) => {
       ['TCP entries', String(found.tcp)],
       ['Address lists', String(found.access)],
       ['Rate limits', String(found.limits)],
+      ['DNS zones', String(found.zones)],
     ]);
     const ports = Object.entries(found.entrypoints).map(([name, where]) => [
       name,
       spellPlace(where.address, where.port),
       where.tls ? 'https' : 'http',
     ]);
+    for (const [name, where] of Object.entries(found.dns)) {
+      const protocol = where.tls ? 'dns over tls' : 'dns';
+      ports.push([`dns:${name}`, spellPlace(where.address, where.port), protocol]);
+    }
     if (ports.length > 0)
       lines.push('', ...output.table(['ENTRYPOINT', 'ADDRESS', 'PROTOCOL'], ports));
     if (entries.length > 0) lines.push('', ...entryTable(entries, output));

@@ -11,21 +11,30 @@ export const validate: TCommandRun = async ({ arguments: given, output }) => {
     throw new UsageError(`Name a file: there is no ${configFileNames.join(', ')} here`);
   const { loadConfigFile } = await import('../config/file.ts');
   const { parseOptions } = await import('../config/parse-options.ts');
+  const { placeProblems, refuseProblems } = await import('../config/item-problems.ts');
+  const { checkSources } = await import('../dns/zones/check-sources.ts');
   const { loadAddressLists } = await import('../proxy/access-lists.ts');
   try {
-    const { value, source } = await loadConfigFile(file);
+    const loaded = await loadConfigFile(file);
+    const { value, source } = loaded;
     const { options } = parseOptions(value, { source, mode: 'strict' });
-    await loadAddressLists(options.access, path.dirname(path.resolve(file)));
+    const folder = path.dirname(path.resolve(file));
+    await loadAddressLists(options.access, folder);
+    const zones = options.dns?.zones ?? [];
+    const broken = await checkSources(zones, folder);
+    refuseProblems(placeProblems(broken, { routes: [], certificates: [], zones }, loaded));
     const counts = {
       routes: options.web?.routes?.length ?? 0,
       tcp: options.tcp === undefined ? 0 : [options.tcp].flat().length,
       certificates: options.certificates?.length ?? 0,
+      zones: zones.length,
     };
     output.show({ file, valid: true, ...counts, problems: [] }, () => {
       const told = [
         plural(counts.routes, 'route'),
         plural(counts.tcp, 'TCP entry', 'TCP entries'),
         plural(counts.certificates, 'certificate'),
+        plural(counts.zones, 'zone'),
       ];
       return [`${output.styled('valid', 'green')}  ${file}: ${told.join(', ')}`];
     });

@@ -1,9 +1,11 @@
 import type { z } from 'zod';
 import type { ICertificateOptions } from '../../ts_interfaces/data/certificate.ts';
+import type { IDnsOptions, IZoneOptions } from '../../ts_interfaces/data/dns.ts';
 import type { IApiOptions } from '../../ts_interfaces/data/options.ts';
 import type { RouteConfig } from '../../ts_interfaces/data/route.ts';
 import type { IPortProxySettings } from '../../ts_interfaces/data/tcp.ts';
 import type { IEntrypointOptions } from '../../ts_interfaces/data/web.ts';
+import { compareDns, readDnsListeners } from './compare-dns.ts';
 import {
   checkAuthProviders,
   checkDefaultCertificates,
@@ -14,11 +16,11 @@ import {
 } from './cross-checks.ts';
 import { daemonDefaults } from './defaults.ts';
 import type { IFinding } from './issues.ts';
-import { checkNames } from './name-checks.ts';
+import { checkNames, type IDefinedNames } from './name-checks.ts';
 import { nearest } from './nearest.ts';
 import type { IParseSettings } from './parse-options.ts';
 import { formatPath, type TPath, valueAt } from './path.ts';
-import { checkPorts, listenersOf, webListeners } from './ports.ts';
+import { checkPorts, dnsListeners, listenersOf, webListeners } from './ports.ts';
 import { isObject, type TLooseObject } from './schema-object.ts';
 import { apiSchema, type optionsFrameSchema } from './schema-options.ts';
 import { entrypointSchema } from './schema-web.ts';
@@ -37,6 +39,7 @@ export interface IParts {
   frame: z.output<typeof optionsFrameSchema>;
   routes: IList<RouteConfig>;
   entries: IList<IPortProxySettings>;
+  zones: IList<IZoneOptions>;
   certificates: IList<ICertificateOptions>;
   /** What is wrong with single parts. */
   findings: IFinding[];
@@ -51,6 +54,8 @@ export function itemOf(path: TPath): TPath | undefined {
     case 'tcp':
       // A single entry needs no list around it.
       return part === undefined ? undefined : path.slice(0, typeof part === 'number' ? 2 : 1);
+    case 'dns':
+      return part === 'zones' && typeof index === 'number' ? path.slice(0, 3) : undefined;
     case 'web':
       return part === 'routes' && typeof index === 'number' ? path.slice(0, 3) : undefined;
     default:
@@ -70,7 +75,8 @@ export function compareParts(parts: IParts, settings: IParseSettings): IFinding[
   const own = Object.keys(Object(valueAt(input, ['web', 'authProviders'])));
   const providers = new Set([...own, ...(settings.authProviders ?? [])]);
   const findings = checkAuthProviders(checkedRoutes, providers, (name) => nearest(name, providers));
-  findings.push(...checkEveryName(parts, [...checkedRoutes, ...checkedEntries], settings));
+  const known = knownNames(parts, settings);
+  findings.push(...checkEveryName(input, [...checkedRoutes, ...checkedEntries], known));
   findings.push(...checkUnique(strict ? routes.all : without(routes.good, findings), 'id', 'id'));
   findings.push(...checkReachable(strict ? routes.good : without(routes.good, findings)));
   findings.push(...checkUnique(strict ? certificates.all : certificates.good, 'domain', 'domain'));
@@ -78,16 +84,19 @@ export function compareParts(parts: IParts, settings: IParseSettings): IFinding[
   const entrypoints = entrypointsOf(input, settings);
   const ids = checkUnique(strict ? entries.all : without(entries.good, findings), 'id', 'id');
   findings.push(...withIds(ids, checkedEntries));
+  findings.push(...compareDns(parts, { lists: known.lists, entrypoints, strict }));
+  const dns = dnsPortsOf(input);
   const listening = strict ? entries.all : without(entries.good, findings);
   findings.push(
     ...checkPorts([
       ...webListeners(entrypoints, apiOf(input, settings)),
+      ...dnsListeners(dns),
       ...listening.flatMap(({ path, item }) => listenersOf({ ...item }, path)),
     ]),
   );
   const domains = domainsOf(parts, settings);
   findings.push(
-    ...checkDefaultCertificates(tlsUsersOf(entrypoints, entries.good), domains, (name) =>
+    ...checkDefaultCertificates(tlsUsersOf(entrypoints, dns, entries.good), domains, (name) =>
       nearest(name, domains),
     ),
   );
@@ -107,19 +116,23 @@ function withIds(
   });
 }
 
-/** Checks the names of lists and limits that items and entrypoints use. */
-function checkEveryName(
-  { input, frame }: IParts,
-  items: readonly IPlaced<TLooseObject>[],
-  settings: IParseSettings,
-): IFinding[] {
+/** The names of lists and limits that there are. */
+function knownNames({ input, frame }: IParts, settings: IParseSettings): IDefinedNames {
   // The names of a refused part are known all the same: one problem is enough.
   const lists = frame.access?.lists ?? valueAt(input, ['access', 'lists']);
   const limits = frame.limits ?? valueAt(input, ['limits']);
-  const known = {
+  return {
     lists: namesOf(lists, settings.accessLists),
     limits: namesOf(limits, settings.limits),
   };
+}
+
+/** Checks the names of lists and limits that items and entrypoints use. */
+function checkEveryName(
+  input: unknown,
+  items: readonly IPlaced<TLooseObject>[],
+  known: IDefinedNames,
+): IFinding[] {
   const path = ['web', 'entrypoints'];
   const entrypoints = Object.entries(Object(valueAt(input, path))).flatMap(([name, item]) => {
     return isObject(item) ? [{ path: [...path, name], item }] : [];
@@ -151,10 +164,14 @@ function domainsOf({ routes, certificates }: IParts, settings: IParseSettings): 
 
 function* tlsUsersOf(
   entrypoints: Readonly<Record<string, IEntrypointOptions>>,
+  dns: TDnsPorts,
   entries: readonly IPlaced<IPortProxySettings>[],
 ): Generator<ITlsUser> {
   for (const [name, { tls }] of Object.entries(entrypoints)) {
     yield { path: ['web', 'entrypoints', name, 'tls'], tls };
+  }
+  for (const [name, { tls }] of Object.entries(dns?.listeners ?? {})) {
+    yield { path: ['dns', 'listeners', name, 'tls'], tls };
   }
   for (const { path, item } of entries) {
     yield { path: [...path, 'tls'], tls: item.tls };
@@ -183,6 +200,16 @@ function entrypointsOf(
   }
   const isServed = source !== undefined || valueAt(input, ['web']) !== undefined;
   return isServed ? { ...daemonDefaults.web?.entrypoints } : {};
+}
+
+type TDnsPorts = Pick<IDnsOptions, 'listeners'> | undefined;
+
+/** What is known of the ports of the DNS plane; undefined: there is none. */
+function dnsPortsOf(input: unknown): TDnsPorts {
+  const dns = valueAt(input, ['dns']);
+  if (!isObject(dns)) return undefined;
+  const listeners = readDnsListeners(dns);
+  return listeners === undefined ? {} : { listeners };
 }
 
 /** The management port, which a daemon opens without being told. */

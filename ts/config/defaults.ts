@@ -1,10 +1,11 @@
+import type { IDnsOptions } from '../../ts_interfaces/data/dns.ts';
 import type { IDcRouterOptions } from '../../ts_interfaces/data/options.ts';
 import type { RouteConfig } from '../../ts_interfaces/data/route.ts';
 import type { IHttpLimits, IHttpTimeouts, IWebOptions } from '../../ts_interfaces/data/web.ts';
 import { deepFreeze } from './freeze.ts';
 
 /** Ports that need no root, taken when the configuration names none. */
-export const DEFAULT_PORTS = Object.freeze({ http: 8080, https: 8443, api: 7700 });
+export const DEFAULT_PORTS = Object.freeze({ http: 8080, https: 8443, api: 7700, dns: 5300 });
 
 /** Limits of an entrypoint or a route that sets none; bytes, counts, and 0 for "no limit". */
 export const httpLimits: Readonly<Required<IHttpLimits>> = Object.freeze({
@@ -63,4 +64,10 @@ export function withEntrypoints(web: IWebOptions | undefined): IWebOptions {
   return web.entrypoints === undefined
     ? { ...web, entrypoints: daemonDefaults.web?.entrypoints }
     : web;
+}
+
+/** DNS is answered on the default port where the options name none, and nowhere without `dns`. */
+export function withDnsListeners<T extends IDnsOptions | undefined>(dns: T): T {
+  if (dns === undefined || dns.listeners !== undefined) return dns;
+  return { ...dns, listeners: { dns: { port: DEFAULT_PORTS.dns } } };
 }

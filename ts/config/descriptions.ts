@@ -39,6 +39,133 @@ ICertificateOptions: Certificate as given in a file or over the API.
 ICertificateOptions.domain: \`example.com\` or \`*.example.com\`; the certificate must cover it.
 ICertificateOptions.key: PEM private key.
 ICertificateOptions.cert: PEM certificate, followed by its chain.
+IDnsListenerOptions: A port on which DNS is answered.
+IDnsListenerOptions.address: IP address to bind. @default every address, IPv4 and IPv6
+IDnsListenerOptions.port: 0 to 65535; 0 takes a free one, the same for UDP and TCP.
+IDnsListenerOptions.tls: Absent: plain UDP and TCP. Else DNS over TLS (RFC 7858) by TCP alone.
+IDnsHttpsOptions: DNS over HTTPS (RFC 8484), by GET and POST, on entrypoints of the web plane
+  that have TLS.
+IDnsHttpsOptions.path: Path of the queries. @default '/dns-query'
+IDnsHttpsOptions.hosts: Virtual hosts for which the path is DNS. @default absent: every host
+IDnsHttpsOptions.entrypoints: Names of entrypoints; one without TLS may be named, for a proxy in
+  front. @default absent: all that have TLS
+IDnsLimits: How large and how many TCP and TLS connections may be.
+IDnsLimits.connectionsMax: Above that the one that has been idle longest is closed. @default
+  1000
+IDnsLimits.connectionsPerClientMax: For each client network (IPv4 address, IPv6 /64). @default
+  100
+IDnsLimits.idleTimeoutMs: Milliseconds without a query. @default 10000
+IDnsRateLimit: Response rate limiting by UDP: what keeps our answers from being an attack on a
+  forged address.
+IDnsRateLimit.responsesPerSecond: Answers a second for each client network and kind (data,
+  NXDOMAIN, errors).
+IDnsRateLimit.slip: Every so many answers above the limit one goes out truncated; 0: none.
+  @default 2
+IDnsRateLimit.prefix4: Bits of an IPv4 address that make the network. @default 24
+IDnsRateLimit.prefix6: Bits of an IPv6 address that make the network. @default 56
+IDnsRateLimit.exempt: Addresses, CIDRs or \`@list\` without a limit. @default none
+ITsigKeyOptions: A secret that is shared with another server, for TSIG (RFC 8945).
+ITsigKeyOptions.algorithm: How messages are signed. @default 'hmac-sha256'
+ITsigKeyOptions.secret: Base64, at least 16 bytes.
+IDnsViewOptions: Clients that see zones of their own. The first view that a client is in counts.
+IDnsViewOptions.name: Letters, digits, \`-\` and \`_\`.
+IDnsViewOptions.clients: Addresses, CIDRs or \`@list\`.
+IZoneRecord: One record set of a zone.
+IZoneRecord.name: Owner: relative to the zone, \`@\` for the apex, or absolute with a trailing
+  dot.
+IZoneRecord.type: E.g. \`A\`, \`TYPE65\`, or \`ALIAS\` (the addresses of another name).
+IZoneRecord.ttl: Seconds. @default the zone's \`ttl\`
+IZoneRecord.data: One or more records as in a master file; several make one record set. Absent
+  with \`health\`.
+IZoneRecord.health: Only what lives is answered (A and AAAA).
+IHealthRecords: Addresses that are answered while what is behind them lives.
+IHealthRecords.upstream: Id of a route, or \`tcp:<entry>\` or \`tcp:<entry>/<domain config>\` of the
+  TCP plane.
+IHealthRecords.members: What is answered for which backend. @default absent: each backend's own
+  address; one that is given by name is resolved
+IHealthRecords.answers: Addresses in an answer, drawn by weight; 0: all that live, in an order
+  drawn by weight. @default 0
+IHealthRecords.whenAllDead: When nothing lives: all addresses as if they did, none (NODATA),
+  SERVFAIL, or \`fallback\`. @default 'all'
+IHealthRecords.fallback: Addresses for \`whenAllDead: fallback\`.
+IHealthMember: An address that stands for a backend.
+IHealthMember.address: IPv4 address for A, IPv6 address for AAAA.
+IHealthMember.backend: Id of the backend; absent: it lives while any backend of the upstream
+  does.
+IHealthMember.weight: 1 to 65535. @default the backend's weight, or 1
+IZonePeer: A server that this one fetches zones from or tells of changes.
+IZonePeer.address: IP address.
+IZonePeer.port: 1 to 65535. @default 53
+IZonePeer.key: Name of a key of \`dns.keys\`: messages are signed. @default none
+IUpdateRule: Who may change records of a zone (RFC 2136), and which.
+IUpdateRule.key: Name of a key of \`dns.keys\`. Absent: clients of \`from\` without a key.
+IUpdateRule.from: Addresses, CIDRs or \`@list\`. @default with a key: everybody
+IUpdateRule.names: Names that it may change: relative or absolute; \`*.x\` for all below \`x\`, \`**\`
+  for all of the zone. @default ['**']
+IUpdateRule.types: Types that it may change; SOA, DNSSEC types and the NS of the apex only when
+  they are named. @default all others
+IDnssecOptions: How a zone is signed.
+IDnssecOptions.algorithm: Of keys and signatures. @default 'ECDSAP256SHA256'
+IDnssecOptions.keys: One key for all (CSK), or a KSK and a ZSK. @default 'csk'
+IDnssecOptions.denial: \`compact\`: RFC 9824; \`nsec\`: the chain of names, \`nsec3\`: of hashes.
+  @default 'compact'
+IDnssecOptions.validityDays: Days that a signature holds. @default 14
+IDnssecOptions.zskLifetimeDays: Days after which a ZSK is replaced; 0: never. @default 90
+IDnssecOptions.kskLifetimeDays: Days after which a KSK or CSK is replaced, which waits for the
+  parent's DS; 0: when asked. @default 0
+IDnssecOptions.parentDsTtl: Seconds of the DS in the parent. @default 86400
+IZoneOptions: A zone: what is answered for with authority. One of \`file\`, \`records\` and
+  \`primaries\` has to be there; \`file\` and \`records\` may be together.
+IZoneOptions.name: Apex, e.g. \`example.com\`. IDN is taken as Unicode.
+IZoneOptions.view: View whose clients see it. @default absent: clients of every view that has no
+  zone of this name
+IZoneOptions.file: Master file (RFC 1035 §5), relative to the configuration file.
+IZoneOptions.records: Lines of a master file (no \`$INCLUDE\`), or record sets.
+IZoneOptions.primaries: It is a secondary: servers that the zone is fetched from, the first one
+  that answers.
+IZoneOptions.nameservers: Whole names of servers for the NS records, and the first for the SOA,
+  where the zone lacks them.
+IZoneOptions.contact: Mail address for the SOA that is made. @default \`hostmaster@\` and the zone
+IZoneOptions.ttl: Seconds, for record sets without one. @default 3600
+IZoneOptions.serial: How the serial rises with a change. @default 'increment'
+IZoneOptions.transfer: Who may fetch the zone: addresses, CIDRs, \`@list\`, \`key:NAME\`, or \`any\`.
+  Where addresses and keys are given, it takes both. @default nobody
+IZoneOptions.notify: Servers that are told of changes.
+IZoneOptions.notifyFrom: Who may send NOTIFY besides the primaries: as \`transfer\`. @default
+  nobody
+IZoneOptions.update: Who may change records. The first rule that fits allows. @default nobody
+IZoneOptions.dnssec: Signs the zone. @default false
+IDnsResolverOptions: Where the resolver asks.
+IDnsResolverOptions.mode: The machine's servers, \`servers\`, or everybody from the root on.
+  @default 'system', or 'forward' with \`servers\`
+IDnsResolverOptions.servers: For \`forward\`: \`192.0.2.1\`, \`192.0.2.1:5353\`, \`tcp://…\`,
+  \`tls://192.0.2.1#name.example\`, \`https://name.example/dns-query@192.0.2.1\`.
+IDnsResolverOptions.validate: Validates by DNSSEC. @default true for \`recurse\`, else false
+IDnsResolverOptions.clients: Clients that are served: addresses, CIDRs or \`@list\`. @default
+  nobody
+IDnsResolverOptions.cacheBytesMax: Bytes of the cache. @default 33554432, i.e. 32 MiB
+IDnsResolverOptions.ttlMin: Seconds that an answer is kept at least. @default 0
+IDnsResolverOptions.ttlMax: Seconds that an answer is kept at most. @default 86400
+IDnsResolverOptions.negativeTtlMax: Seconds that a negative answer is kept at most. @default
+  3600
+IDnsResolverOptions.staleTtlMax: Seconds that an expired answer is used while the servers do not
+  answer (RFC 8767); 0: never. @default 86400
+IDnsResolverOptions.prefetch: Whether popular answers are fetched anew before they expire.
+  @default true
+IDnsOptions: DNS: zones that are answered for, and the resolver.
+IDnsOptions.listeners: Ports by name. @default one named \`dns\` at port 5300
+IDnsOptions.https: DNS over HTTPS. @default false
+IDnsOptions.udpSizeMax: Largest answer by UDP in bytes, 512 to 4096. @default 1232
+IDnsOptions.nsid: Told to whoever asks by NSID (RFC 5001), at most 128 bytes. @default absent:
+  nothing
+IDnsOptions.minimalResponses: Addresses only where a client cannot go on without them. @default
+  false
+IDnsOptions.cookieSecret: Secret of DNS cookies (RFC 7873), 32 hex digits; the same for all
+  servers behind one address. @default a random one, which is kept
+IDnsOptions.rateLimit: How many answers a network gets by UDP. @default false
+IDnsOptions.keys: TSIG keys by name, in lower case.
+IDnsOptions.views: Clients that see zones of their own.
+IDnsOptions.zones: What is answered for with authority.
 IRateLimit: How many requests may come: a token bucket for each key. Above: 429.
 IRateLimit.requests: Requests that may come per window.
 IRateLimit.windowSeconds: Length of the window in seconds. @default 1
@@ -77,6 +204,8 @@ IDcRouterOptions.dataDir: Folder of the store. @default absent in the library (n
 IDcRouterOptions.workers: Worker processes for the web and TCP planes; they share the ports.
   \`auto\`: one for each core. 0 runs everything in one process. @default 0
 IDcRouterOptions.tcp: Ports that are forwarded: one entry or a list of them.
+IDcRouterOptions.dns: Zones that are answered for, and the resolver. @default absent: no port is
+  opened; the machine's resolver is used
 IDcRouterOptions.access: Lists of addresses for access rules.
 IDcRouterOptions.limits: Request rate limits that routes name: they share its buckets.
 IDcRouterOptions.certificates: Certificates that entrypoints choose from by the name that a
@@ -93,8 +222,10 @@ IBackendTls.cert: PEM client certificate, for mutual TLS; needs \`key\`.
 IBackendTls.key: PEM key of \`cert\`.
 Backend: A server that requests are forwarded to.
 Backend.id: Unique within its route. @default backend-1, backend-2, … by its place
-Backend.hostname: IP address or name; a name is looked up for every new connection.
-Backend.port: 1 to 65535.
+Backend.hostname: IP address or name; a name is followed by the TTL of its A and AAAA records.
+  With port 0, a name such as \`_http._tcp.example.com\` stands for its SRV records, which have the
+  ports.
+Backend.port: 1 to 65535; 0, the default, where SRV records say it.
 Backend.weight: Share of the requests, 1 to 65535. @default 1
 Backend.socketPath: Absolute path of a unix socket; then \`hostname\` and \`port\` only name the
   backend.
@@ -197,12 +328,17 @@ RouteConfig.ssl: Certificate of the vHost.
 RouteConfig.ssl.key: PEM private key.
 RouteConfig.ssl.cert: PEM certificate, followed by its chain.
 TRouteInput: Route as accepted from a file or over the API: what has a default may be missing.
+IDnsTotals: What name servers and resolver did since the start, in short.
+IDnsTotals.queries: By all transports.
+IDnsTotals.failed: Answers SERVFAIL.
+IDnsTotals.dropped: Queries that were not answered: garbage, and over a limit.
+IDnsTotals.cacheHitRate: Share of the resolver's answers that came from its cache, 0 to 1.
 TPortRange: Ports from one to another, both included; a single port, or a text such as
   \`'6000-6010'\`.
 TPortRange.from: The first port.
 TPortRange.to: The last port.
 ITcpAddress: Where to connect to.
-ITcpAddress.host: IP address or name; a name is looked up for every new connection.
+ITcpAddress.host: IP address or name, as of a backend.
 ITcpAddress.port: 1 to 65535. @default the port that the client came to
 TTcpTarget: One place to connect to: a port on 127.0.0.1, \`'host:port'\`, \`'[2001:db8::1]:443'\`,
   or \`'host'\` for the port that the client came to.

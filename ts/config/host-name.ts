@@ -13,6 +13,7 @@ export interface IRefusal {
 export type TTextCheck = (text: string) => string | IRefusal;
 
 const asciiName = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
+const servicePattern = /^_[^.]+\._[^.]+\.(.*[^.])$/;
 const scheme = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /**
@@ -50,6 +51,14 @@ export function normalizeHostname(text: string): string | IRefusal {
   return bare === undefined
     ? host
     : { problem: 'Must be a host without scheme, port and path', ...bare };
+}
+
+/**
+ * The domain of a name such as `_http._tcp.example.com`, which stands for a service (RFC 2782);
+ * undefined: it is no such name.
+ */
+export function serviceDomain(hostname: string): string | undefined {
+  return hostname.startsWith('_') ? servicePattern.exec(hostname)?.[1] : undefined;
 }
 
 /**

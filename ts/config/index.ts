@@ -7,6 +7,8 @@
  */
 export * from './defaults.ts';
 export * from './diff.ts';
+export { checkZoneNames, type IDnsNames } from './dns-checks.ts';
+export { type IDnsServer, isDnsServer, readDnsServer } from './dns-server-text.ts';
 export * from './file.ts';
 export type { IFinding } from './issues.ts';
 export { jsonSchema } from './json-schema.ts';
@@ -19,3 +21,4 @@ export { entriesOf } from './reuse.ts';
 export * from './schema.ts';
 export { isSecretPath, maskSecrets, SECRET_MASK } from './secrets.ts';
 export { type ITcpPlace, type IToPortRule, readToPort } from './tcp-target.ts';
+export { zoneIdOf } from './zone-ids.ts';

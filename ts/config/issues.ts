@@ -52,12 +52,18 @@ function findingOf(
     case 'invalid_value':
       return [wrongWord(path, value, issue.values)];
     case 'invalid_key':
-      return [{ path, at: 'key', message: issue.issues[0]?.message ?? 'Must be another key' }];
+      return [wrongKey(path, issue.issues[0])];
     case 'custom':
       return [{ path, at: 'value', message: issue.message, suggestion: issue.params?.suggestion }];
     default:
       return [wrongKind(path, value, place)];
   }
+}
+
+function wrongKey(path: TPath, inner: z.core.$ZodIssue | undefined): IFinding {
+  const message = inner?.message ?? 'Must be another key';
+  const suggestion = inner?.code === 'custom' ? inner.params?.suggestion : undefined;
+  return { path, at: 'key', message, ...(suggestion !== undefined && { suggestion }) };
 }
 
 /** Of a union's branches the one counts that takes this kind of value. */

@@ -5,11 +5,13 @@ import { parseRoute } from './parse.ts';
 import { valueAt } from './path.ts';
 import { isObject } from './schema-object.ts';
 import { problemOf } from './source.ts';
+import { zoneIdOf } from './zone-ids.ts';
 
 /** The items of a configuration, in the order of the file. */
 export interface IConfigItems {
   routes: readonly { id: string }[];
   tcp?: readonly { id: string }[];
+  zones?: readonly { name: string; view?: string }[];
   certificates: readonly { domain: string }[];
 }
 
@@ -32,7 +34,8 @@ export function placeProblems(
     if (item === undefined) return problem;
     const { message } = problem;
     if (file === null) {
-      return { ...problem, path: item[0] === 'web' ? `web.${problem.path}` : problem.path };
+      const plane = item[0] === 'web' || item[0] === 'dns' ? `${item[0]}.` : '';
+      return { ...problem, path: plane + problem.path };
     }
     const rest = problem.path.slice(prefix.length).match(/[^.[\]]+/g) ?? [];
     const steps = rest.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
@@ -80,7 +83,7 @@ function tryRoute(input: unknown): RouteConfig | undefined {
 
 /** @param isSingle whether the only TCP entry stands without a list around it. */
 function placesOf(
-  { routes, tcp = [], certificates }: IConfigItems,
+  { routes, tcp = [], zones = [], certificates }: IConfigItems,
   isSingle: boolean,
 ): Map<string, (string | number)[]> {
   const places = new Map<string, (string | number)[]>();
@@ -89,6 +92,9 @@ function placesOf(
   });
   tcp.forEach(({ id }, index) => {
     places.set(`tcp[${id}]`, isSingle ? ['tcp'] : ['tcp', index]);
+  });
+  zones.forEach((zone, index) => {
+    places.set(`zones[${zoneIdOf(zone)}]`, ['dns', 'zones', index]);
   });
   certificates.forEach(({ domain }, index) => {
     places.set(`certificates[${domain}]`, ['certificates', index]);

@@ -33,11 +33,18 @@ export function checkNames(item: TLooseObject, path: TPath, known: IDefinedNames
 
 function checkLists(access: unknown, path: TPath, { lists }: IDefinedNames): IFinding[] {
   if (!isObject(access)) return [];
-  return ['allow', 'deny'].flatMap((key) => {
-    return unknownOf(access[key], lists, '@').map(({ index, suggestion }) => {
-      const message = 'Must name a list in "access.lists"';
-      return { path: [...path, key, index], at: 'value' as const, message, suggestion };
-    });
+  return ['allow', 'deny'].flatMap((key) => unknownLists(access[key], [...path, key], lists));
+}
+
+/** Finds entries that begin with `@` and then name no known list. */
+export function unknownLists(
+  entries: unknown,
+  path: TPath,
+  lists: IDefinedNames['lists'],
+): IFinding[] {
+  return unknownOf(entries, lists, '@').map(({ index, suggestion }) => {
+    const message = 'Must name a list in "access.lists"';
+    return { path: [...path, index], at: 'value' as const, message, suggestion };
   });
 }
 

@@ -6,18 +6,20 @@ import type { IPlaced } from './cross-checks.ts';
 import { deepFreeze } from './freeze.ts';
 import { findingsOf, type IFinding } from './issues.ts';
 import { formatPath, type TPath, valueAt } from './path.ts';
-import { isObject } from './schema-object.ts';
+import { isObject, type TLooseObject } from './schema-object.ts';
 import { certificateSchema, optionsFrameSchema } from './schema-options.ts';
 import { routeSchema } from './schema-route.ts';
 import { tcpEntrySchema } from './schema-tcp.ts';
+import { zoneSchema } from './schema-zone.ts';
 import { type IConfigSource, problemOf } from './source.ts';
 import { tcpEntryId } from './tcp-ids.ts';
+import { readZoneId } from './zone-ids.ts';
 
 /** How `parseOptions` looks at its input. */
 export interface IParseSettings {
   /**
    * `strict` refuses the whole for any problem: reload, apply and validate. `start` drops single
-   * routes, TCP entries and certificates that have one, and refuses the whole for anything else. @default
+   * routes, TCP entries, zones and certificates that have one, and refuses the whole for anything else. @default
    * 'strict'
    */
   mode?: 'strict' | 'start';
@@ -39,7 +41,7 @@ export interface IParseSettings {
 /** An item that `start` mode left out. */
 export interface IDisabledItem {
   /** What it is. */
-  kind: 'route' | 'tcp' | 'certificate';
+  kind: 'route' | 'tcp' | 'zone' | 'certificate';
   /** Its place in the file: `web.routes[3]`. */
   path: string;
   /** Its id (also one that it would have got) or domain, where it can be read. */
@@ -84,6 +86,7 @@ export function parseOptions(input: unknown, settings: IParseSettings = {}): IPa
 
 const routesPath: TPath = ['web', 'routes'];
 const tcpPath: TPath = ['tcp'];
+const zonesPath: TPath = ['dns', 'zones'];
 const certificatesPath: TPath = ['certificates'];
 
 function readParts(input: unknown): IParts {
@@ -91,8 +94,9 @@ function readParts(input: unknown): IParts {
   const frame = parseAt(optionsFrameSchema, input, [], findings) ?? {};
   const routes = parseList(routeSchema, input, routesPath, findings);
   const entries = parseList(tcpEntrySchema, input, tcpPath, findings);
+  const zones = parseList(zoneSchema, input, zonesPath, findings);
   const certificates = parseList(certificateSchema, input, certificatesPath, findings);
-  return { input, frame, routes, entries, certificates, findings };
+  return { input, frame, routes, entries, zones, certificates, findings };
 }
 
 function parseAt<TSchema extends z.ZodType>(
@@ -154,17 +158,25 @@ function disabledOf(
     const path = formatPath(itemPath);
     if (items.has(path)) continue;
     const kind = kindOf(itemPath);
-    const namePath = [...itemPath, kind === 'certificate' ? 'domain' : 'id'];
+    const namePath = [...itemPath, nameKeys[kind]];
     const given = source?.writtenAt(namePath) ?? valueAt(input, namePath);
-    const name = given ?? (kind === 'tcp' ? tcpEntryId(Object(valueAt(input, itemPath))) : given);
+    const name = nameOf(kind, given, Object(valueAt(input, itemPath)));
     const isName = typeof name === 'string' && name !== '';
     items.set(path, { kind, path, name: isName ? name : undefined });
   }
   return [...items.values()];
 }
 
+const nameKeys = { route: 'id', tcp: 'id', zone: 'name', certificate: 'domain' } as const;
+
+function nameOf(kind: IDisabledItem['kind'], given: unknown, item: TLooseObject): unknown {
+  if (kind === 'tcp') return given ?? tcpEntryId(item);
+  return kind === 'zone' ? (readZoneId({ ...item, name: given }) ?? given) : given;
+}
+
 function kindOf(itemPath: TPath): IDisabledItem['kind'] {
   if (itemPath[0] === 'web') return 'route';
+  if (itemPath[0] === 'dns') return 'zone';
   return itemPath[0] === 'tcp' ? 'tcp' : 'certificate';
 }
 
@@ -175,13 +187,17 @@ function assemble(parts: IParts, disabled: readonly IDisabledItem[]): IDcRouterO
     const items = out.size === 0 ? good : good.filter(({ path }) => !out.has(formatPath(path)));
     return items.map(({ item }) => item);
   };
-  const { web, tcp, certificates, ...rest } = frame;
+  const { web, tcp, dns, certificates, ...rest } = frame;
   const options: IDcRouterOptions = rest;
   if (web !== undefined) {
     const { routes, ...webRest } = web;
     options.web = routes === undefined ? webRest : { ...webRest, routes: kept(parts.routes) };
   }
   if (tcp !== undefined) options.tcp = kept(parts.entries);
+  if (dns !== undefined) {
+    const { zones, ...dnsRest } = dns;
+    options.dns = zones === undefined ? dnsRest : { ...dnsRest, zones: kept(parts.zones) };
+  }
   if (certificates !== undefined) options.certificates = kept(parts.certificates);
   return options;
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { IAddressListOptions } from '../../ts_interfaces/data/access.ts';
 import type { ICertificateOptions } from '../../ts_interfaces/data/certificate.ts';
+import type { IZoneOptions } from '../../ts_interfaces/data/dns.ts';
 import type { IRateLimit } from '../../ts_interfaces/data/limit.ts';
 import type { Backend, RouteConfig } from '../../ts_interfaces/data/route.ts';
 import type { IPortProxySettings } from '../../ts_interfaces/data/tcp.ts';
@@ -14,6 +15,7 @@ import { rateLimitSchema } from './schema-limit.ts';
 import { certificateSchema } from './schema-options.ts';
 import { routeSchema } from './schema-route.ts';
 import { tcpEntrySchema } from './schema-tcp.ts';
+import { zoneSchema } from './schema-zone.ts';
 import { problemOf } from './source.ts';
 
 /**
@@ -61,6 +63,21 @@ export function parseBackend(input: unknown, pathPrefix = ''): Backend {
  */
 export function parseTcpEntry(input: unknown, pathPrefix = ''): IPortProxySettings {
   return parseItem(tcpEntrySchema, input, 'TCP_INVALID', 'TCP entry', pathPrefix);
+}
+
+/**
+ * Checks a DNS zone. Its name and those of servers and keys come back in lower case, with IDN as
+ * punycode and no trailing dot; types of records in upper case; names of records as they were given,
+ * but for IDN.
+ *
+ * What the records say is not looked at, and no file is read. Nor is it known here whether the
+ * lists, keys and views that it names are there (`checkZoneNames`).
+ *
+ * @param pathPrefix stands before the path of each problem, e.g. `dns.zones[3]`.
+ * @throws DcError `ZONE_INVALID` with every problem.
+ */
+export function parseZone(input: unknown, pathPrefix = ''): IZoneOptions {
+  return parseItem(zoneSchema, input, 'ZONE_INVALID', 'zone', pathPrefix, ['dns', 'zones']);
 }
 
 /**

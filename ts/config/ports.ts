@@ -1,8 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import type { IDnsOptions } from '../../ts_interfaces/data/dns.ts';
 import type { IApiOptions } from '../../ts_interfaces/data/options.ts';
 import type { IPortProxySettings } from '../../ts_interfaces/data/tcp.ts';
 import type { IEntrypointOptions } from '../../ts_interfaces/data/web.ts';
-import { DEFAULT_PORTS } from './defaults.ts';
+import { DEFAULT_PORTS, withDnsListeners } from './defaults.ts';
 import type { IFinding } from './issues.ts';
 import { formatPath, type TPath } from './path.ts';
 import { findOverlaps, type IPortRange, spellRange } from './port-range.ts';
@@ -57,6 +58,16 @@ export function webListeners(
   return listeners;
 }
 
+/** The ports of DNS listeners: those with TLS by TCP alone, the others by UDP as well. */
+export function dnsListeners(dns: Pick<IDnsOptions, 'listeners'> | undefined): IPortListener[] {
+  return Object.entries(withDnsListeners(dns)?.listeners ?? {}).flatMap(([name, listener]) => {
+    const { address = '::', port, tls = false } = listener;
+    const ports = { path: ['dns', 'listeners', name, 'port'], address, from: port, to: port };
+    const tcp = { ...ports, protocol: 'tcp' as const };
+    return tls === false ? [tcp, { ...ports, protocol: 'udp' as const }] : [tcp];
+  });
+}
+
 /**
  * Finds ports that two listeners would share: the later one is at fault, and the first is named.
  * Those of one protocol clash, at the same address or where one has all of them; port 0 never does.
@@ -66,10 +77,13 @@ export function webListeners(
 export function checkPorts(listeners: Iterable<IPortListener>): IFinding[] {
   const taken = new TakenPorts();
   const findings: IFinding[] = [];
+  let refused: TPath | undefined;
   for (const listener of listeners) {
     if (listener.to === 0) continue;
     const first = taken.take(listener);
-    if (first === undefined) continue;
+    // A listener of both protocols that lacks the port of one is told once.
+    if (first === undefined || isSamePlace(listener.path, refused)) continue;
+    refused = listener.path;
     const message =
       listener.from === listener.to && first.from === first.to
         ? `Must be a port of its own: ${formatPath(first.path)} listens there`
@@ -77,6 +91,10 @@ export function checkPorts(listeners: Iterable<IPortListener>): IFinding[] {
     findings.push({ path: listener.path, at: 'value', message });
   }
   return findings;
+}
+
+function isSamePlace(path: TPath, other: TPath | undefined): boolean {
+  return other !== undefined && formatPath(path) === formatPath(other);
 }
 
 /** Ports by protocol and address, each list in order and without overlaps. */

@@ -1,6 +1,7 @@
 import type { IDcRouterOptions } from '../../ts_interfaces/data/options.ts';
 import type { IPortProxySettings } from '../../ts_interfaces/data/tcp.ts';
 import { diffOptions, type IOptionChange, sameData } from './diff.ts';
+import { zoneIdOf } from './zone-ids.ts';
 
 /** A new configuration as it is taken in. */
 export interface IReused {
@@ -15,26 +16,29 @@ export interface IReused {
  * changed: so that each of 100,000 routes is held and compared once.
  */
 export function reuseItems(before: IDcRouterOptions, after: IDcRouterOptions): IReused {
-  const routes = reuseList(before.web?.routes, after.web?.routes, 'id');
-  const entries = reuseList(entriesOf(before), entriesOf(after), 'id');
-  const certificates = reuseList(before.certificates, after.certificates, 'domain');
+  const routes = reuseList(before.web?.routes, after.web?.routes, ({ id }) => id);
+  const entries = reuseList(entriesOf(before), entriesOf(after), ({ id }) => id);
+  const zones = reuseList(before.dns?.zones, after.dns?.zones, zoneIdOf);
+  const certificates = reuseList(before.certificates, after.certificates, ({ domain }) => domain);
   const withItems = (
     options: IDcRouterOptions,
     routeItems: typeof routes.after,
     entryItems: typeof entries.after,
+    zoneItems: typeof zones.after,
     certificateItems: typeof certificates.after,
   ): IDcRouterOptions => ({
     ...options,
     ...(options.web?.routes && { web: { ...options.web, routes: routeItems } }),
     ...(options.tcp && { tcp: entryItems }),
+    ...(options.dns?.zones && { dns: { ...options.dns, zones: zoneItems } }),
     ...(options.certificates && { certificates: certificateItems }),
   });
   const next = reuseMaps(before, after);
   return {
-    options: withItems(next, routes.all, entries.all, certificates.all),
+    options: withItems(next, routes.all, entries.all, zones.all, certificates.all),
     changes: diffOptions(
-      withItems(before, routes.before, entries.before, certificates.before),
-      withItems(next, routes.after, entries.after, certificates.after),
+      withItems(before, routes.before, entries.before, zones.before, certificates.before),
+      withItems(next, routes.after, entries.after, zones.after, certificates.after),
     ),
   };
 }
@@ -69,21 +73,21 @@ function reuseFields<T>(
 }
 
 /** `all` is the new list; `before` and `after` are the items in which the two differ. */
-function reuseList<K extends string, T extends Record<K, string>>(
+function reuseList<T>(
   before: readonly T[] = [],
   after: readonly T[] = [],
-  key: K,
+  nameOf: (item: T) => string,
 ): { all: T[]; before: T[]; after: T[] } {
-  const known = new Map(before.map((item) => [item[key], item]));
+  const known = new Map(before.map((item) => [nameOf(item), item]));
   const changed: T[] = [];
   const all = after.map((item) => {
-    const old = known.get(item[key]);
+    const old = known.get(nameOf(item));
     if (old === undefined || !sameData(old, item)) {
       changed.push(item);
       return item;
     }
-    known.delete(item[key]);
+    known.delete(nameOf(item));
     return old;
   });
-  return { all, before: before.filter((item) => known.has(item[key])), after: changed };
+  return { all, before: before.filter((item) => known.has(nameOf(item))), after: changed };
 }

@@ -26,19 +26,7 @@ const addressListName = pattern(
 const addressOrRange = text(checkAddress);
 
 /** The same, or the name of a list. */
-const accessEntry = text((value) => {
-  if (!value.startsWith('@')) {
-    const verdict = checkAddress(value);
-    if (typeof verdict === 'string' || /[.:/%]/.test(value)) return verdict;
-    const suggestion = listName.safeParse(value).success ? { suggestion: `@${value}` } : {};
-    return {
-      problem: 'Must be an address, a range like 10.0.0.0/8, or "@" and a list',
-      ...suggestion,
-    };
-  }
-  if (listName.safeParse(value.slice(1)).success) return value;
-  return { problem: 'Must have a list after "@": letters, digits, "-" and "_"' };
-});
+export const accessEntry = text(checkAccessEntry);
 
 /** `IAccessRules`: who may come, by address. */
 export const accessRulesSchema = z.strictObject({
@@ -80,6 +68,21 @@ export type TAccessSchemaCheck = [
   TFits<z.output<typeof proxyProtocolSchema>, IProxyProtocol>,
   TFits<keyof IProxyProtocol, keyof z.output<typeof proxyProtocolSchema>>,
 ];
+
+/** Checks an address, a range, or `@` and the name of a list; it stays as it was written but for its case. */
+export function checkAccessEntry(value: string): string | IRefusal {
+  if (!value.startsWith('@')) {
+    const verdict = checkAddress(value);
+    if (typeof verdict === 'string' || /[.:/%]/.test(value)) return verdict;
+    const suggestion = listName.safeParse(value).success ? { suggestion: `@${value}` } : {};
+    return {
+      problem: 'Must be an address, a range like 10.0.0.0/8, or "@" and a list',
+      ...suggestion,
+    };
+  }
+  if (listName.safeParse(value.slice(1)).success) return value;
+  return { problem: 'Must have a list after "@": letters, digits, "-" and "_"' };
+}
 
 function checkAddress(value: string): string | IRefusal {
   const verdict = normalizeCidr(value);

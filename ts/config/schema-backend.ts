@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { serviceDomain } from './host-name.ts';
 import { isObject, objectCheck, type TRefuse } from './schema-object.ts';
 import {
   hostAndPort,
@@ -7,7 +8,6 @@ import {
   listenPort,
   pemCertificate,
   pemKey,
-  port,
   text,
   whole,
 } from './schema-scalar.ts';
@@ -48,11 +48,10 @@ export const backendTlsSchema = z
 /** Versions of the PROXY protocol that can be sent. */
 export const proxyVersion = z.enum(['v1', 'v2']);
 
-/** `Backend` as accepted. A missing id is filled in by the route. */
-export const backendSchema = z.strictObject({
+const backendFields = z.strictObject({
   id: itemName.default(''),
   hostname,
-  port,
+  port: listenPort.default(0),
   weight: whole(1, 65_535).optional(),
   socketPath: socketPath.optional(),
   tls: backendTlsSchema.optional(),
@@ -63,8 +62,22 @@ export const backendSchema = z.strictObject({
   maintenance: z.boolean().optional(),
 });
 
+/** `Backend` as accepted. A missing id is filled in by the route. */
+export const backendSchema = backendFields.check(
+  objectCheck((backend, refuse) => {
+    if (backend.port !== 0) return;
+    const { hostname: name } = backend;
+    // SRV records have the port.
+    if (typeof name === 'string' && serviceDomain(name) !== undefined) return;
+    refuse(
+      ['port'],
+      'Must be a port from 1 to 65535, unless the name is like _http._tcp.example.com',
+    );
+  }),
+);
+
 /** The same in a TCP entry, where port 0 stands for the port that the client came to. */
-export const tcpBackendSchema = backendSchema.extend({ port: listenPort.default(0) });
+export const tcpBackendSchema = backendFields;
 
 /** Reports backends whose id an earlier one of the list has. */
 export function refuseTwinBackends(

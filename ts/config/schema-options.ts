@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ICertificateOptions } from '../../ts_interfaces/data/certificate.ts';
 import type { IApiOptions, IDcRouterOptions } from '../../ts_interfaces/data/options.ts';
 import { accessSchema } from './schema-access.ts';
+import { dnsSchema, dnsSchemaOf } from './schema-dns.ts';
 import { limitsSchema } from './schema-limit.ts';
 import type { TFits } from './schema-object.ts';
 import {
@@ -19,7 +20,6 @@ import { webSchema, webSchemaOf } from './schema-web.ts';
 
 /** Keys of the file that belong to planes of later versions. */
 export const laterKeys: ReadonlySet<string> = new Set([
-  'dns',
   'mail',
   'tunnels',
   'rules',
@@ -55,8 +55,9 @@ const workers = z.union([z.enum(['auto']), whole(0, 256)]);
 function optionsSchemaOf<
   TWeb extends z.ZodType,
   TTcp extends z.ZodType,
+  TDns extends z.ZodType,
   TCertificate extends z.ZodType,
->(web: TWeb, tcp: TTcp, certificate: TCertificate) {
+>(web: TWeb, tcp: TTcp, dns: TDns, certificate: TCertificate) {
   return z.strictObject({
     version: z.literal(1).optional(),
     dataDir: filePath.optional(),
@@ -65,6 +66,7 @@ function optionsSchemaOf<
     api: apiSchema.optional(),
     web: web.optional(),
     tcp: tcp.optional(),
+    dns: dns.optional(),
     access: accessSchema.optional(),
     limits: limitsSchema.optional(),
     certificates: z.array(certificate).optional(),
@@ -76,6 +78,7 @@ function optionsSchemaOf<
 export const optionsSchema = optionsSchemaOf(
   webSchema,
   z.union([tcpEntrySchema, z.array(tcpEntrySchema)]),
+  dnsSchema,
   certificateSchema,
 );
 
@@ -83,6 +86,7 @@ export const optionsSchema = optionsSchemaOf(
 export const optionsFrameSchema = optionsSchemaOf(
   webSchemaOf(z.unknown()),
   z.union([z.looseObject({}), z.array(z.unknown())]),
+  dnsSchemaOf(z.unknown()),
   z.unknown(),
 );
 

@@ -51,7 +51,8 @@ const serverName = pattern(
   'Must be a name of letters, digits and ".", "_", "~", "-"',
 );
 
-const entrypointName = pattern(
+/** The name of an entrypoint or a listener. */
+export const entrypointName = pattern(
   /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
   'Must have a name of letters, digits, "-" and "_"',
 );

@@ -6,6 +6,7 @@ export {
   parseRateLimit,
   parseRoute,
   parseTcpEntry,
+  parseZone,
 } from './parse.ts';
 export {
   type IDisabledItem,
@@ -21,6 +22,16 @@ export {
 } from './schema-access.ts';
 export { authSchema, basicUserSchema, forwardAuthSchema } from './schema-auth.ts';
 export { backendSchema, backendTlsSchema, tcpBackendSchema } from './schema-backend.ts';
+export {
+  dnsHttpsSchema,
+  dnsLimitsSchema,
+  dnsListenerSchema,
+  dnsRateLimitSchema,
+  dnsResolverSchema,
+  dnsSchema,
+  dnsViewSchema,
+  tsigKeySchema,
+} from './schema-dns.ts';
 export { requestHeaderChangesSchema, responseHeaderChangesSchema } from './schema-headers.ts';
 export { healthSchema, retrySchema, stickySchema } from './schema-health.ts';
 export { httpLimitsSchema, httpTimeoutsSchema } from './schema-http.ts';
@@ -44,3 +55,12 @@ export {
   udpSchema,
 } from './schema-tcp.ts';
 export { accessLogSchema, entrypointSchema, entrypointTlsSchema, webSchema } from './schema-web.ts';
+export {
+  dnssecSchema,
+  healthMemberSchema,
+  healthRecordsSchema,
+  updateRuleSchema,
+  zonePeerSchema,
+  zoneRecordSchema,
+  zoneSchema,
+} from './schema-zone.ts';

@@ -16,6 +16,7 @@ const secretHeader = /authorization|cookie|token|secret|password|credential|api-
  */
 export function isSecretPath(path: TPath): boolean {
   if (openPlanes.has(String(path[0]))) return false;
+  if (path[0] === 'dns') return isDnsSecret(path);
   return path.some((part, index) => {
     if (typeof part === 'number') return false;
     // What a rate limit counts by.
@@ -24,6 +25,11 @@ export function isSecretPath(path: TPath): boolean {
     if (typeof parent === 'string' && headerParents.has(parent)) return secretHeader.test(part);
     return secretKeys.has(part.toLowerCase());
   });
+}
+
+/** Zones are public, and the `key` of a peer or a rule is the name of one. */
+function isDnsSecret([, part, , field]: TPath): boolean {
+  return part === 'cookieSecret' || (part === 'keys' && field === 'secret');
 }
 
 /**
@@ -51,7 +57,11 @@ export function maskSecrets<T extends IDcRouterOptions>(options: T): T {
 }
 
 function masked(value: unknown, path: TPath, root: unknown): unknown {
-  if (typeof value === 'string') return isSecret(root, path) ? SECRET_MASK : maskText(value);
+  if (typeof value === 'string') {
+    if (isSecret(root, path)) return SECRET_MASK;
+    // "https://name@192.0.2.1" holds no password, and records are what everybody may ask for.
+    return path[0] === 'dns' ? value : maskText(value);
+  }
   if (Array.isArray(value)) return value.map((item, index) => masked(item, [...path, index], root));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value);

@@ -34,6 +34,16 @@ export const errorTable = {
   LIMIT_INVALID: { origin: 'config', retry: 'never' },
   /** No rate limit has this name. */
   LIMIT_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** A DNS zone or a change of its records is refused; `problems` names each place. */
+  ZONE_INVALID: { origin: 'config', retry: 'never' },
+  /** A zone of this name is there already, for the same clients. */
+  ZONE_EXISTS: { origin: 'downstream', retry: 'never' },
+  /** No zone of ours has this id, or none has this name. */
+  ZONE_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** The zone has no such record set. */
+  RECORD_UNKNOWN: { origin: 'downstream', retry: 'never' },
+  /** A DNS server does not answer, or not with what was asked for. */
+  DNS_FAILED: { origin: 'upstream', retry: 'later' },
   /** No live connection has this id. */
   CONNECTION_UNKNOWN: { origin: 'downstream', retry: 'never' },
   /** A worker process does not start, or does not answer. */

@@ -1,5 +1,6 @@
-import { connect, isIP, Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { isLastDescriptor } from './descriptors.ts';
+import { Dialer, type IDialRoute, lookupRoute } from './dialer.ts';
 import {
   type IConnectRequest,
   type IPipeHandle,
@@ -23,9 +24,13 @@ import {
 import { canonicalIp } from './ip.ts';
 import { type IWireConsumer, readBuffer, replaceAssembly, WireBase } from './wire-base.ts';
 
-/** Where a wire connects to: an IP address or a name with a port, or the path of a unix socket. */
+/**
+ * Where a wire connects to: an IP address (`localAddress` is for these) or a name with a port, where
+ * a name that is followed leads, or the path of a unix socket.
+ */
 export type TWireTarget =
   | { readonly host: string; readonly port: number; readonly localAddress?: string }
+  | { readonly route: IDialRoute }
   | { readonly path: string };
 
 const stage = { connecting: 0, open: 1, closing: 2, closed: 3 } as const;
@@ -68,7 +73,7 @@ export class PlainWire extends WireBase {
   /** What was written before the connection was there. */
   private early: Buffer[] | null = null;
   /** Looks up a name and tries its addresses. */
-  private dialing: Socket | null = null;
+  private dialing: Dialer | null = null;
   private pending = 0;
 
   private constructor(consumer: IWireConsumer, at: number) {
@@ -88,7 +93,8 @@ export class PlainWire extends WireBase {
   static connect(target: TWireTarget, consumer: IWireConsumer, onConnect: () => void): PlainWire {
     const wire = new PlainWire(consumer, stage.connecting);
     if ('path' in target) wire.connectPipe(target.path, onConnect);
-    else if (isIP(target.host) === 0) wire.dial(target, onConnect);
+    else if ('route' in target) wire.dial(target.route, onConnect);
+    else if (isIP(target.host) === 0) wire.dial(lookupRoute(target.host, target.port), onConnect);
     else wire.connectTcp(target.host, target.port, target.localAddress, onConnect);
     return wire;
   }
@@ -370,36 +376,16 @@ export class PlainWire extends WireBase {
     if (status !== 0) this.close(systemError(status, 'connect', path));
   }
 
-  /** Node looks the name up and tries its addresses (RFC 8305); the handle that wins is ours. */
-  private dial(
-    { host, port, localAddress }: Extract<TWireTarget, { host: string }>,
-    onConnect: () => void,
-  ): void {
-    const socket = connect({ host, port, localAddress, noDelay: true, allowHalfOpen: true });
-    this.dialing = socket;
-    // Nobody may read before the handle is ours.
-    socket.pause();
-    socket.once('error', (error) => {
-      this.error ??= error;
-    });
-    socket.once('close', () => {
-      this.stage = stage.closed;
-      this.consumer.onClose(this.error);
-    });
-    socket.once('connect', () => {
-      const holder = socket as unknown as { _handle: ITcpHandle | null };
-      const { _handle: handle } = holder;
-      if (handle === null) return;
-      if (isLastDescriptor(handle.fd)) {
-        this.close(systemError(tooManyFiles, 'connect', `${host}:${port}`));
-        return;
-      }
-      holder._handle = null;
+  private dial(route: IDialRoute, onConnect: () => void): void {
+    const dialing = new Dialer(route, (error, handle) => {
+      if (handle === null) return this.close(error);
       this.dialing = null;
       this.own(handle);
       this.open();
       onConnect();
     });
+    this.dialing = dialing;
+    dialing.start();
   }
 
   /** A write failed. */
@@ -434,8 +420,11 @@ export class PlainWire extends WireBase {
     this.isWritable = false;
     this.error = error;
     this.handle = null;
-    if (handle !== null) handle.close(onClosed);
-    else dialing?.destroy();
+    this.dialing = null;
+    if (handle !== null) return handle.close(onClosed);
+    dialing?.cancel();
+    // Whoever closes does not hear of it inside the call.
+    setImmediate(() => this.gone());
   }
 }
 

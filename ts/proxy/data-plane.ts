@@ -14,9 +14,12 @@ import {
   LocalPorts,
   SharedPorts,
 } from '../net/ports.ts';
+import { BackendNames } from './backend-names.ts';
 import type { ICertificateMaterial } from './certificate-source.ts';
 import { announcingGuard } from './descriptor-guard.ts';
+import { HealthSource } from './health-source.ts';
 import { KernelForwarder } from './kernel/index.ts';
+import type { INameResolver } from './name-source.ts';
 import { NamedLimits } from './named-limits.ts';
 import { ProxyManager } from './proxy-manager.ts';
 import { SmartProxy } from './tcp/index.ts';
@@ -46,7 +49,11 @@ export class DataPlane {
   readonly web: ProxyManager;
   readonly tcp: SmartProxy;
   readonly lists = new AddressLists();
+  /** Where backends by name are, for all planes. */
+  readonly names: BackendNames;
   readonly limits: NamedLimits;
+  /** Who lives behind routes and entries. */
+  readonly healthSource: HealthSource;
   /** Changes TCP entries, in all processes. */
   tcpTarget: SmartProxy | PooledTcp;
   /** null: this process serves, or nothing was started yet. */
@@ -58,7 +65,7 @@ export class DataPlane {
   /** Leases of them: whatever is tried at the start, they stay open. */
   private handedLeases: IBoundPort[] = [];
   /** Another process has our ports still. */
-  private takesOver = false;
+  takesOver = false;
   private readonly ports: PortTable;
 
   constructor({
@@ -80,7 +87,9 @@ export class DataPlane {
     const limiters = new LocalLimiters();
     this.limits = new NamedLimits(limiters);
     const { limits } = this;
-    const shared = { bus, logger, clock, ports, limiters, lists };
+    this.names = new BackendNames({ clock, logger });
+    const { names } = this;
+    const shared = { bus, logger, clock, ports, limiters, lists, names };
     this.web = new ProxyManager({ hooks }, { ...shared, certificates, limits });
     const { health, contexts, ticketKeys, bridge } = this.web;
     const serves = workers === 0;
@@ -99,8 +108,14 @@ export class DataPlane {
     });
     const { web: proxy, tcp } = this;
     this.tcpTarget = tcp;
-    const pool = { proxy, tcp, workers, limiters, certificates, bus, logger };
+    this.healthSource = new HealthSource({ bus, router: proxy.router, tcp });
+    const pool = { proxy, tcp, workers, limiters, certificates, names, bus, logger };
     this.makePool = book === null ? null : () => poolOf({ ...pool, ports: book });
+  }
+
+  /** Asks this resolver for the names of backends from now on, in place of the machine's. */
+  useResolver(resolver: INameResolver): void {
+    this.names.useResolver(resolver);
   }
 
   /**
@@ -160,6 +175,7 @@ export class DataPlane {
       this.tcp.stop(drainTimeoutMs),
       this.web.stop(drainTimeoutMs),
     ]);
+    this.names.stop();
     return drained.every((inTime) => inTime);
   }
 

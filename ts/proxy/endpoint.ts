@@ -2,6 +2,7 @@ import type { Backend } from '../../ts_interfaces/index.ts';
 import { spellPlace } from '../net/ip.ts';
 import { hashText } from './hash.ts';
 import type { IHealthGroup } from './health-monitor.ts';
+import { isService } from './service-name.ts';
 
 /** Milliseconds in which an old latency loses all but 1/e of its say. */
 export const LATENCY_DECAY_MS = 10_000;
@@ -89,6 +90,6 @@ export class Endpoint {
 export function endpointText({ config }: Endpoint, clientPort: number): string {
   const { hostname, port, socketPath } = config;
   if (socketPath !== undefined) return socketPath;
-  const at = port || clientPort;
+  const at = isService(config) ? 0 : port || clientPort;
   return at === 0 ? hostname : spellPlace(hostname, at);
 }

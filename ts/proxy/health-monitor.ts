@@ -2,6 +2,7 @@ import type { IHealthOptions } from '../../ts_interfaces/index.ts';
 import type { IClock } from '../core/clock.ts';
 import type { EventBus } from '../core/event-bus.ts';
 import type { ILogger } from '../core/logger.ts';
+import type { BackendNames } from './backend-names.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type IProbe, networkProbe } from './probe.ts';
 import { type HealthCheck, ProbeSchedule } from './probe-schedule.ts';
@@ -34,6 +35,8 @@ export interface IHealthMonitorParts {
   clock: IClock;
   /** @default over the network */
   probe?: IProbe;
+  /** Where backends by name are, for that one. @default names of its own */
+  names?: BackendNames;
   /** 0 (inclusive) to 1 (exclusive). @default Math.random */
   random?: () => number;
 }
@@ -57,7 +60,7 @@ export class HealthMonitor {
     this.logger = parts.logger;
     this.clock = parts.clock;
     this.random = parts.random ?? Math.random;
-    const probe = parts.probe ?? networkProbe(parts.clock);
+    const probe = parts.probe ?? networkProbe(parts.clock, parts.names);
     this.schedule = new ProbeSchedule(parts.clock, probe, (check, failure) =>
       this.conclude(check, failure),
     );

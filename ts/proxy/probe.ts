@@ -1,10 +1,13 @@
 import { type ClientRequest, request as requestByHttp } from 'node:http';
-import { request as requestByHttps } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Backend, IBackendTls, IHealthOptions } from '../../ts_interfaces/index.ts';
 import type { IClock } from '../core/clock.ts';
+import { Dialer } from '../net/dialer.ts';
+import { socketOf } from '../net/plain-wire.ts';
 import { buildProxyHeader } from '../net/proxy-protocol.ts';
+import { BackendNames } from './backend-names.ts';
+import { isService, knownName, lookedUpName } from './service-name.ts';
 
 /** Milliseconds until a probe counts as failed, where the options say nothing. */
 const PROBE_TIMEOUT_MS = 5000;
@@ -26,8 +29,11 @@ export interface IProbe {
   ): () => void;
 }
 
-/** Probes over the network: a TCP connect, or a GET (by TLS where the backend has it). */
-export function networkProbe(clock: IClock): IProbe {
+/**
+ * Probes over the network: a TCP connect, or a GET (by TLS where the backend has it). A backend by
+ * name is well when one of its addresses is.
+ */
+export function networkProbe(clock: IClock, names = new BackendNames({ clock })): IProbe {
   return {
     check: (backend, health, done) => {
       let isOver = false;
@@ -43,8 +49,9 @@ export function networkProbe(clock: IClock): IProbe {
       let timer = clock.setTimeout(() => finish('timeout'), timeoutMs);
       let attempt: { destroy(): unknown } | undefined;
       try {
-        attempt =
-          health?.probe === 'http' ? probeHttp(backend, health, finish) : probeTcp(backend, finish);
+        attempt = isNamed(backend)
+          ? probeByName(names, backend, health, finish)
+          : probeAt(connectTo(backend), backend, health, finish);
       } catch (error) {
         // Settings that Node refuses at once, e.g. an authority that is no certificate.
         timer.cancel();
@@ -64,34 +71,79 @@ function connectTo({ hostname, port, socketPath }: Backend): Socket {
   return connect(socketPath === undefined ? { host: hostname, port } : { path: socketPath });
 }
 
-function probeTcp(backend: Backend, finish: TFinish): { destroy(): unknown } {
-  const socket = connectTo(backend);
-  socket.on('connect', () => finish(null));
+function isNamed({ hostname, socketPath }: Backend): boolean {
+  return socketPath === undefined && isIP(hostname) === 0;
+}
+
+/** Connects to an address of the name, and goes on with that connection. */
+function probeByName(
+  names: BackendNames,
+  backend: Backend,
+  health: IHealthOptions | undefined,
+  finish: TFinish,
+): { destroy(): unknown } {
+  let socket: Socket | undefined;
+  const dialer = new Dialer(names.dial(lookedUpName(backend), backend.port), (error, handle) => {
+    if (handle === null) return finish(reasonOf(error ?? new Error('closed')));
+    socket = socketOf(handle, null).resume();
+    if (health?.probe !== 'http') return finish(null);
+    try {
+      probeAt(socket, backend, health, finish);
+    } catch (refused) {
+      finish(reasonOf(refused as Error));
+    }
+  });
+  // What is known of a name may say at once that there is no address.
+  queueMicrotask(() => dialer.start());
+  return {
+    destroy: () => {
+      dialer.cancel();
+      socket?.destroy();
+    },
+  };
+}
+
+function probeAt(
+  socket: Socket,
+  backend: Backend,
+  health: IHealthOptions | undefined,
+  finish: TFinish,
+): { destroy(): unknown } {
   socket.on('error', (error) => finish(reasonOf(error)));
+  if (health?.probe === 'http') {
+    try {
+      return probeHttp(socket, backend, health, finish);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+  socket.on('connect', () => finish(null));
   return socket;
 }
 
-function probeHttp(backend: Backend, health: IHealthOptions, finish: TFinish): ClientRequest {
-  const { hostname, port, socketPath, tls } = backend;
+/** @param socket the connection, or one that is under way. */
+function probeHttp(
+  socket: Socket,
+  backend: Backend,
+  health: IHealthOptions,
+  finish: TFinish,
+): ClientRequest {
+  const { tls } = backend;
+  if (backend.sendProxyProtocol !== undefined) socket.write(ownHeader(backend.sendProxyProtocol));
   const options = {
-    ...(socketPath === undefined ? { host: hostname, port } : { socketPath }),
     path: health.path ?? '/',
-    agent: false as const,
     headers: {
       host: health.host ?? hostHeaderOf(backend),
       'user-agent': 'dcrouter-health',
       connection: 'close',
     },
   };
-  const secure = tls === undefined ? undefined : tlsOptions(tls, hostname);
-  const isTold = backend.sendProxyProtocol !== undefined;
+  const secure = tls === undefined ? undefined : tlsOptions(tls, knownName(backend));
   // Node asks only where there is no agent, not even the one that `false` makes.
-  const make = { agent: undefined, createConnection: () => connectAsOurs(backend, secure) };
-  const told = isTold ? make : {};
-  const request =
-    secure === undefined
-      ? requestByHttp({ ...options, ...told })
-      : requestByHttps({ ...options, ...secure, ...told });
+  const createConnection = () =>
+    secure === undefined ? socket : connectTls({ ...secure, socket });
+  const request = requestByHttp({ ...options, createConnection });
   request.on('response', (response) => {
     const status = response.statusCode ?? 0;
     const [lowest, highest] = health.statusRange ?? STATUS_RANGE;
@@ -104,27 +156,27 @@ function probeHttp(backend: Backend, health: IHealthOptions, finish: TFinish): C
   return request;
 }
 
-/** A connection that begins with a PROXY header, which says that nobody else is behind it. */
-function connectAsOurs(backend: Backend, secure: ConnectionOptions | undefined): Socket {
-  const socket = connectTo(backend);
+/** A PROXY header, which says that nobody else is behind it. */
+function ownHeader(version: 'v1' | 'v2'): Buffer {
   const nobody = { sourceIp: '', sourcePort: 0, destinationIp: '', destinationPort: 0 };
-  const version = backend.sendProxyProtocol === 'v1' ? 1 : 2;
-  socket.write(buildProxyHeader(version, { ...nobody, command: 'local' }));
-  return secure === undefined ? socket : connectTls({ ...secure, socket });
+  return buildProxyHeader(version === 'v1' ? 1 : 2, { ...nobody, command: 'local' });
 }
 
-function hostHeaderOf({ hostname, port }: Backend): string {
+function hostHeaderOf(backend: Backend): string {
+  const { hostname, port } = backend;
+  if (isService(backend)) return knownName(backend);
   return isIP(hostname) === 6 ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-function tlsOptions(tls: IBackendTls, hostname: string) {
+function tlsOptions(tls: IBackendTls, hostname: string): ConnectionOptions {
+  const name = tls.serverName ?? hostname;
   return {
     rejectUnauthorized: tls.verify !== false,
     ca: tls.ca,
     cert: tls.cert,
     key: tls.key,
-    // SNI has names only (RFC 6066 §3); empty keeps Node from taking the Host header for it.
-    servername: tls.serverName ?? (isIP(hostname) === 0 ? hostname : ''),
+    // Checked in the certificate; as a name also sent by SNI, which knows no addresses (RFC 6066 §3).
+    ...(isIP(name) === 0 ? { servername: name } : { host: name }),
   };
 }
 

@@ -10,7 +10,9 @@ import { Tracker } from '../metrics/tracker.ts';
 import { AddressLists } from '../net/address-list.ts';
 import { type ILimiters, LocalLimiters } from '../net/limiters.ts';
 import { type IPortBinder, LocalPorts } from '../net/ports.ts';
+import type { IWebService } from '../net/web-service.ts';
 import { AuthProviders } from './access/index.ts';
+import { BackendNames } from './backend-names.ts';
 import type { ICertificateSource } from './certificate-source.ts';
 import { announcingGuard } from './descriptor-guard.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -24,7 +26,7 @@ import { NamedLimits } from './named-limits.ts';
 import type { INetworkProxyBridge } from './network-proxy-bridge.ts';
 import { type IRouterParts, Router } from './router.ts';
 import { TlsContexts } from './tls-contexts.ts';
-import { compileSettings, parseWeb } from './web-plan.ts';
+import { compileSettings, httpsPortOf, parseWeb, withServices } from './web-plan.ts';
 
 /** Milliseconds between two looks at the deadlines of all connections. */
 const sweepMs = 100;
@@ -61,6 +63,8 @@ export interface IProxyManagerParts {
   lists?: AddressLists;
   /** Rate limits that routes may name. @default none */
   limits?: NamedLimits;
+  /** Where backends by name are; stopped by whoever made them. @default names of its own */
+  names?: BackendNames;
   /** Who decides about the health of backends. @default this process */
   health?: HealthMonitor;
   /** Keys of session tickets, 48 bytes; processes with the same go on with each other's. @default random */
@@ -117,6 +121,8 @@ export class ProxyManager {
   readonly contexts: TlsContexts;
   /** Keys of session tickets. */
   readonly ticketKeys: Buffer;
+  /** Told when `services` are others than before; null: nobody is. */
+  onServices: (() => void) | null = null;
   /** Numbers of the workers; null: this process serves. */
   elsewhere: IServedElsewhere | null = null;
   /** Milliseconds that a replaced listener, and `stop()` by default, let open requests finish. */
@@ -125,6 +131,8 @@ export class ProxyManager {
   private readonly entrypoints: Entrypoints;
   private readonly web: IWebOptions;
   private readonly hooks: IHooks | null;
+  /** null: they are somebody else's. */
+  private readonly ownNames: BackendNames | null;
   private readonly clock: IClock;
   private readonly logger: ILogger;
   private providers: AuthProviders;
@@ -159,9 +167,11 @@ export class ProxyManager {
     const { events: bus, logger, clock, tracker, hooks, web } = this;
     const forward = web.authProviders;
     this.providers = new AuthProviders({ clock, logger, forward, functions: hooks?.authProviders });
-    this.health = parts.health ?? new HealthMonitor({ bus, logger, clock });
+    const names = parts.names ?? new BackendNames({ clock, logger });
+    this.ownNames = parts.names === undefined ? names : null;
+    this.health = parts.health ?? new HealthMonitor({ bus, logger, clock, names });
     this.ticketKeys = parts.ticketKeys ?? randomBytes(ticketKeyBytes);
-    const pools = new UpstreamPools();
+    const pools = new UpstreamPools(names);
     const { providers, health, lists, limits } = this;
     const onCertificates = () => this.refreshDefaults();
     this.router = new Router({
@@ -297,7 +307,7 @@ export class ProxyManager {
     const { engine, router } = this;
     router.providers = prepared.providers;
     this.providers = prepared.providers;
-    engine.settings = prepared.settings;
+    engine.settings = withServices(prepared.settings, this.services);
     if (engine.accessLog !== prepared.accessLog) {
       const old = engine.accessLog;
       engine.accessLog = prepared.accessLog;
@@ -338,6 +348,7 @@ export class ProxyManager {
     this.health.stop();
     this.tracker.stop();
     engine.pools.destroy();
+    this.ownNames?.stop();
     for (const route of this.router.routes()) {
       for (const endpoint of route.endpoints) endpoint.pool = null;
     }
@@ -363,6 +374,16 @@ export class ProxyManager {
       },
       retire: (entryId, drainTimeoutMs) => this.entrypoints.retireHanded(entryId, drainTimeoutMs),
     };
+  }
+
+  /** Parts of the router that answer requests of the entrypoints, asked in this order before the routes. */
+  get services(): readonly IWebService[] {
+    return this.engine.settings.services ?? [];
+  }
+
+  set services(services: readonly IWebService[]) {
+    this.engine.settings = withServices(this.engine.settings, services);
+    this.onServices?.();
   }
 
   /** Where the entrypoints listen. */
@@ -458,14 +479,6 @@ export class ProxyManager {
     clearInterval(this.timer);
     this.timer = null;
   }
-}
-
-/** Where `autoHttps` sends clients: the usual port if there is one, else the first of a TLS entrypoint. */
-function httpsPortOf(entrypoints: ReadonlyMap<string, IPreparedEntrypoint>): number | null {
-  const ports = [...entrypoints.values()]
-    .filter(({ tls }) => tls !== null)
-    .map(({ listener }) => listener.bound.port);
-  return ports.includes(443) ? 443 : (ports[0] ?? null);
 }
 
 /** `port` and `sslPort` are short for two entrypoints. */

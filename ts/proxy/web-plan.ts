@@ -10,6 +10,8 @@ import { httpLimits, httpTimeouts } from '../config/defaults.ts';
 import { type IParseSettings, parseOptions } from '../config/parse-options.ts';
 import { DcError } from '../core/errors.ts';
 import { CidrSet } from '../net/cidr.ts';
+import type { IWebService } from '../net/web-service.ts';
+import type { IPreparedEntrypoint } from './entrypoints.ts';
 import type { IBandwidthPlan } from './http/connection-pace.ts';
 import type { IEntrypointPlan, IWebSettings } from './http/engine.ts';
 import type { IProxyInPlan } from './intake.ts';
@@ -49,8 +51,25 @@ export function compileSettings(
     serverName,
     via: `1.1 ${serverName}`,
     hooks,
+    services: null,
     httpsPort,
   });
+}
+
+/** New settings, so that what connections remember of requests holds no more. */
+export function withServices(
+  settings: IWebSettings,
+  services: readonly IWebService[],
+): IWebSettings {
+  return Object.freeze({ ...settings, services: services.length === 0 ? null : [...services] });
+}
+
+/** Where `autoHttps` sends clients: the usual port if there is one, else the first of a TLS entrypoint. */
+export function httpsPortOf(entrypoints: ReadonlyMap<string, IPreparedEntrypoint>): number | null {
+  const ports = [...entrypoints.values()]
+    .filter(({ tls }) => tls !== null)
+    .map(({ listener }) => listener.bound.port);
+  return ports.includes(443) ? 443 : (ports[0] ?? null);
 }
 
 function compileTrusted(cidrs: readonly string[]): CidrSet | null {

@@ -13,7 +13,7 @@ export interface IDnsListenerOptions {
 
 /** DNS over HTTPS (RFC 8484), by GET and POST, on entrypoints of the web plane that have TLS. */
 export interface IDnsHttpsOptions {
-  /** @default '/dns-query' */
+  /** Path of the queries. @default '/dns-query' */
   path?: string;
   /** Virtual hosts for which the path is DNS. @default absent: every host */
   hosts?: string[];
@@ -47,7 +47,7 @@ export interface IDnsRateLimit {
 
 /** A secret that is shared with another server, for TSIG (RFC 8945). */
 export interface ITsigKeyOptions {
-  /** @default 'hmac-sha256' */
+  /** How messages are signed. @default 'hmac-sha256' */
   algorithm?: 'hmac-sha256' | 'hmac-sha384' | 'hmac-sha512';
   /** Base64, at least 16 bytes. */
   secret: string;
@@ -55,6 +55,7 @@ export interface ITsigKeyOptions {
 
 /** Clients that see zones of their own. The first view that a client is in counts. */
 export interface IDnsViewOptions {
+  /** Letters, digits, `-` and `_`. */
   name: string;
   /** Addresses, CIDRs or `@list`. */
   clients: string[];
@@ -105,7 +106,7 @@ export interface IHealthMember {
 export interface IZonePeer {
   /** IP address. */
   address: string;
-  /** @default 53 */
+  /** 1 to 65535. @default 53 */
   port?: number;
   /** Name of a key of `dns.keys`: messages are signed. @default none */
   key?: string;
@@ -122,13 +123,16 @@ export interface IUpdateRule {
    * @default ['**']
    */
   names?: string[];
-  /** Types that it may change; SOA, DNSSEC types and the NS of the apex only when they are named. @default all others */
+  /**
+   * Types that it may change; SOA, DNSSEC types and the NS of the apex only when they are named.
+   * @default all others
+   */
   types?: string[];
 }
 
 /** How a zone is signed. */
 export interface IDnssecOptions {
-  /** @default 'ECDSAP256SHA256' */
+  /** Of keys and signatures. @default 'ECDSAP256SHA256' */
   algorithm?: 'ECDSAP256SHA256' | 'ED25519';
   /** One key for all (CSK), or a KSK and a ZSK. @default 'csk' */
   keys?: 'csk' | 'ksk-zsk';
@@ -144,7 +148,10 @@ export interface IDnssecOptions {
   parentDsTtl?: number;
 }
 
-/** A zone: what is answered for with authority. Exactly one of `file`, `records` and `primaries` has to be there; `file` and `records` may be together. */
+/**
+ * A zone: what is answered for with authority. One of `file`, `records` and `primaries` has to be
+ * there; `file` and `records` may be together.
+ */
 export interface IZoneOptions {
   /** Apex, e.g. `example.com`. IDN is taken as Unicode. */
   name: string;
@@ -152,11 +159,11 @@ export interface IZoneOptions {
   view?: string;
   /** Master file (RFC 1035 §5), relative to the configuration file. */
   file?: string;
-  /** Lines of a master file, or record sets. */
+  /** Lines of a master file (no `$INCLUDE`), or record sets. */
   records?: (string | IZoneRecord)[];
   /** It is a secondary: servers that the zone is fetched from, the first one that answers. */
   primaries?: IZonePeer[];
-  /** Names of servers for the NS records, and the first for the SOA, where the zone lacks them. */
+  /** Whole names of servers for the NS records, and the first for the SOA, where the zone lacks them. */
   nameservers?: string[];
   /** Mail address for the SOA that is made. @default `hostmaster@` and the zone */
   contact?: string;
@@ -164,7 +171,10 @@ export interface IZoneOptions {
   ttl?: number;
   /** How the serial rises with a change. @default 'increment' */
   serial?: 'increment' | 'unix-time' | 'date';
-  /** Who may fetch the zone: addresses, CIDRs, `@list`, `key:NAME`; all that are given of a kind may. @default nobody */
+  /**
+   * Who may fetch the zone: addresses, CIDRs, `@list`, `key:NAME`, or `any`. Where addresses and keys
+   * are given, it takes both. @default nobody
+   */
   transfer?: string[];
   /** Servers that are told of changes. */
   notify?: IZonePeer[];
@@ -191,9 +201,9 @@ export interface IDnsResolverOptions {
   clients?: string[];
   /** Bytes of the cache. @default 33554432, i.e. 32 MiB */
   cacheBytesMax?: number;
-  /** Seconds. @default 0 */
+  /** Seconds that an answer is kept at least. @default 0 */
   ttlMin?: number;
-  /** Seconds. @default 86400 */
+  /** Seconds that an answer is kept at most. @default 86400 */
   ttlMax?: number;
   /** Seconds that a negative answer is kept at most. @default 3600 */
   negativeTtlMax?: number;
@@ -220,12 +230,14 @@ export interface IDnsOptions {
    * @default a random one, which is kept
    */
   cookieSecret?: string;
-  /** @default false */
+  /** How many answers a network gets by UDP. @default false */
   rateLimit?: IDnsRateLimit | false;
   limits?: IDnsLimits;
-  /** TSIG keys by name. */
+  /** TSIG keys by name, in lower case. */
   keys?: Record<string, ITsigKeyOptions>;
+  /** Clients that see zones of their own. */
   views?: IDnsViewOptions[];
+  /** What is answered for with authority. */
   zones?: IZoneOptions[];
   resolver?: IDnsResolverOptions;
 }

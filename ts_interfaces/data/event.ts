@@ -37,6 +37,29 @@ export interface IEventMap {
   'listener.resumed': { reason: string };
   'worker.started': { worker: number; pid: number };
   'worker.exited': { worker: number; pid: number; reason: string; restartInMs: number };
+  'zone.added': { zone: string };
+  'zone.changed': { zone: string; serial: number };
+  'zone.removed': { zone: string };
+  'zone.transferred': { zone: string; serial: number; primary: string };
+  'zone.expired': { zone: string };
+  'dns.updated': {
+    zone: string;
+    serial: number;
+    recordSets: number;
+    clientIp: string;
+    keyName: string | null;
+  };
+  /** With DNS threads (`workers`) only queries that the main thread answers. */
+  'dns.query': {
+    /** Absolute, with a trailing dot, in the case of the question. */
+    name: string;
+    type: string;
+    rcode: string;
+    clientIp: string;
+    transport: 'udp' | 'tcp' | 'tls' | 'https';
+    /** null for a client in no view. */
+    view: string | null;
+  };
   'config.applied': { changes: number };
   'config.refused': { problems: number };
   'router.started': { entrypoints: Record<string, number> };

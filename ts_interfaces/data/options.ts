@@ -46,7 +46,10 @@ export interface IDcRouterOptions {
   web?: IWebOptions;
   /** Ports that are forwarded: one entry or a list of them. */
   tcp?: TPortProxyInput | TPortProxyInput[];
-  /** Zones that are answered for, and the resolver. @default absent: no port is opened; the machine's resolver is used */
+  /**
+   * Zones that are answered for, and the resolver.
+   * @default absent: no port is opened; the machine's resolver is used
+   */
   dns?: IDnsOptions;
   /** Lists of addresses for access rules. */
   access?: IAccessOptions;

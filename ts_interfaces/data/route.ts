@@ -29,9 +29,12 @@ export interface IBackendTls {
 export interface Backend {
   /** Unique within its route. @default backend-1, backend-2, … by its place */
   id: string;
-  /** IP address or name; a name is looked up for every new connection. */
+  /**
+   * IP address or name; a name is followed by the TTL of its A and AAAA records. With port 0, a name
+   * such as `_http._tcp.example.com` stands for its SRV records, which have the ports.
+   */
   hostname: string;
-  /** 1 to 65535. */
+  /** 1 to 65535; 0, the default, where SRV records say it. */
   port: number;
   /** Share of the requests, 1 to 65535. @default 1 */
   weight?: number;
@@ -56,7 +59,7 @@ export interface Backend {
 }
 
 /** Backend as accepted from a file or over the API: what has a default may be missing. */
-export type TBackendInput = Pick<Backend, 'hostname' | 'port'> & Partial<Backend>;
+export type TBackendInput = Pick<Backend, 'hostname'> & Partial<Backend>;
 
 /** Path condition. `prefix` matches whole segments: `/api` matches `/api` and `/api/x`, not `/apix`. */
 export interface IPathMatch {

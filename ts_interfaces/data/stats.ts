@@ -51,6 +51,19 @@ export interface IRouteStats extends ITrafficStats {
   }[];
 }
 
+/** What name servers and resolver did since the start, in short. */
+export interface IDnsTotals {
+  /** By all transports. */
+  queries: number;
+  queriesPerSecond: number;
+  /** Answers SERVFAIL. */
+  failed: number;
+  /** Queries that were not answered: garbage, and over a limit. */
+  dropped: number;
+  /** Share of the resolver's answers that came from its cache, 0 to 1. */
+  cacheHitRate: number;
+}
+
 /** Answer of `GET /api/v1/stats`. */
 export interface IGlobalStats extends ITrafficStats {
   uptimeSeconds: number;
@@ -58,6 +71,8 @@ export interface IGlobalStats extends ITrafficStats {
   routes: number;
   /** Of the TCP and UDP plane. */
   tcp: ITcpStats;
+  /** Of the DNS plane; `GET /api/v1/dns/stats` has more. */
+  dns: IDnsTotals;
   accessLog: { written: number; dropped: number };
   memory: { rssBytes: number; heapUsedBytes: number };
 }

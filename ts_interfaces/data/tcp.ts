@@ -17,7 +17,7 @@ export type TPortRange =
 
 /** Where to connect to. */
 export interface ITcpAddress {
-  /** IP address or name; a name is looked up for every new connection. */
+  /** IP address or name, as of a backend. */
   host: string;
   /** 1 to 65535. @default the port that the client came to */
   port?: number;

@@ -31,6 +31,15 @@ export const globalStatsSchema = answer(
     connections: z.strictObject({ open: count, total: count, refused: count, tunnels: count }),
     routes: count,
     tcp: tcpStatsSchema.describe('Of the TCP and UDP plane'),
+    dns: z
+      .strictObject({
+        queries: count.describe('By all transports, since the start'),
+        queriesPerSecond: amount,
+        failed: count.describe('Answers SERVFAIL'),
+        dropped: count.describe('Queries that were not answered'),
+        cacheHitRate: z.number().min(0).max(1),
+      })
+      .describe('Of name servers and resolver'),
     accessLog: z.strictObject({ written: count, dropped: count }),
     memory: z.strictObject({ rssBytes: count, heapUsedBytes: count }),
   }),

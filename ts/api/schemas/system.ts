@@ -34,6 +34,10 @@ export const statusSchema = answer(
     tcp: z.int().min(0).describe('Entries of the TCP and UDP plane'),
     access: z.int().min(0).describe('Address lists'),
     limits: z.int().min(0).describe('Named rate limits'),
+    zones: z.int().min(0).describe('DNS zones'),
+    dns: z
+      .record(z.string(), z.strictObject({ address: z.string(), port: z.int(), tls: z.boolean() }))
+      .describe('Where DNS is answered, by name of the listener'),
     workers: z
       .array(
         z.strictObject({
@@ -95,16 +99,25 @@ export const configDiffSchema = answer(
       .describe('The file as it is now, against what was loaded from it'),
     overlay: pageOf(
       z.strictObject({
-        kind: z.enum(['route', 'certificate', 'tcp', 'access', 'limit']),
+        kind: z.enum(['route', 'certificate', 'tcp', 'access', 'limit', 'zone']),
         key: z
           .string()
           .describe(
-            'Id of the route or TCP entry, domain of the certificate, name of the list or limit',
+            'Id of the route, TCP entry or zone, domain of the certificate, name of the list or limit',
           ),
         change: z.enum(['added', 'changed', 'removed', 'disabled']),
         origin: originSchema,
         before: z.unknown().optional().describe('What the file says'),
         after: z.unknown().optional().describe('What the API made of it'),
+        recordSets: z
+          .int()
+          .min(1)
+          .optional()
+          .describe('Record sets of a zone that were changed over its options'),
+        imported: z
+          .literal(true)
+          .optional()
+          .describe('A master file was put in place of what the options of a zone say'),
         problems: z.array(problemSchema).optional().describe('Why it is disabled'),
       }),
     ).describe('What the API changed'),

@@ -11,6 +11,8 @@ export interface IReadyAnswer {
   readonly nameLength: number;
   readonly type: number;
   readonly dnssec: boolean;
+  /** A resolver has to go on from it. */
+  readonly leads: boolean;
   /** Of all of the question. */
   readonly hash: number;
   /** It counts as long as this zone has this version, and the set of zones this generation. */

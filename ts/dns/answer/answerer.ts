@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { type IClock, systemClock } from '../../core/clock.ts';
-import { cookieSecretBytes, type ICookie, readCookie } from '../codec/cookie.ts';
+import { type ICookie, readCookie } from '../codec/cookie.ts';
 import {
   ednsOption,
   extendedErrorOption,
@@ -10,34 +8,40 @@ import {
   type IExtendedError,
   keepaliveOption,
   paddingOption,
-  udpSizeDefault,
 } from '../codec/edns.ts';
 import { encodeMessage, messageBytesMax } from '../codec/encode.ts';
 import {
   decodeMessage,
-  emptyMessage,
   headerBytes,
   type IMessage,
   type IMessageError,
   type IQuestion,
   type IRecord,
   isMessageError,
-  responseTo,
 } from '../codec/message.ts';
 import { lowerName, type TName } from '../codec/name.ts';
 import { readTsig, refuseMessage } from '../codec/tsig.ts';
-import { isMetaType, opcode, rcode, recordClass } from '../codec/types.ts';
-import { AnswerCache, hashOf, type IAnswerCacheLimits, mix } from './answer-cache.ts';
+import { isMetaType, opcode, rcode, recordClass, recordType } from '../codec/types.ts';
+import { AnswerCache, hashOf, mix } from './answer-cache.ts';
+import {
+  type IAnswererOptions,
+  type TAnswererOptions,
+  udpSizeMin,
+  withDefaults,
+} from './answerer-options.ts';
 import { encodeSections } from './encode-sections.ts';
+import { type IForeignAnswer, type IForeignAnswers, isForeign } from './foreign-answers.ts';
+import { encodeForeign } from './foreign-message.ts';
 import {
   type IDnsClient,
   type IQueryHandler,
   type IReplyFacts,
   streamed,
 } from './query-handler.ts';
-import { isForSpecial, reasonOf, refusalOf } from './refusals.ts';
+import { isForSpecial, reasonOf, refusalOf, withoutRecords } from './refusals.ts';
 import {
   asksForNsid,
+  countOpt,
   type IReplyOpt,
   optSize,
   plainOptBytes,
@@ -46,35 +50,9 @@ import {
   writePlainOpt,
 } from './reply-opt.ts';
 import { type ISections, sectionsFor } from './sections.ts';
-import type { ISpecialQueries } from './special-queries.ts';
 import { UsualQuery } from './usual-query.ts';
 import type { ZoneSet } from './zone-set.ts';
 
-/** How questions are answered. */
-export interface IAnswererOptions {
-  /** Longest answer by UDP in bytes, and the size that we announce; 512 to 4096. @default 1232 */
-  readonly udpSizeMax?: number;
-  /** Our name for whoever asks by NSID, up to 128 bytes; null: we tell none. @default null */
-  readonly nsid?: Buffer | null;
-  /**
-   * Secrets of the cookies, 16 bytes each: the first one makes, all are taken. None: no cookies.
-   * All servers behind one address have to share them. @default a random one
-   */
-  readonly cookieSecrets?: readonly Buffer[];
-  /** Addresses only where a client cannot go on without them. @default false */
-  readonly minimalResponses?: boolean;
-  /** What a client by TCP that asks is told (RFC 7828); null: nothing. @default null */
-  readonly idleTimeoutMs?: number | null;
-  /** Answers transfers, notifications and updates; null: they are refused. @default null */
-  readonly special?: ISpecialQueries | null;
-  readonly cache?: IAnswerCacheLimits;
-  readonly clock?: IClock;
-}
-
-/** The names of servers that NSID may tell are kept short, so that a question always fits. */
-const nsidBytesMax = 128;
-const udpSizeMin = 512;
-const udpSizeLimit = 4096;
 /** Signed answers are asked for anew that often: signatures are renewed days before they end. */
 const signedGoodMs = 300_000;
 /** Answers by DoT and DoH are padded to a multiple of this: RFC 8467 §4.1. */
@@ -84,6 +62,8 @@ const paddedBlockBytes = 468;
 interface IMade {
   readonly bytes: Buffer;
   readonly reason: IExtendedError | null;
+  /** A resolver has to go on from it. */
+  readonly leads: boolean;
 }
 
 /** What goes back besides the records. */
@@ -107,28 +87,20 @@ export class Answerer implements IQueryHandler {
     optStart: headerBytes,
   };
   private readonly zones: ZoneSet;
-  private readonly options: Required<Omit<IAnswererOptions, 'cache'>>;
+  private readonly options: TAnswererOptions;
   private readonly cache: AnswerCache;
   private readonly usual = new UsualQuery();
   /** The answer that was made last when it could not be kept. */
   private reason: IExtendedError | null = null;
+  /** Whether a resolver has to go on from the answer that was made or found last. */
+  private leads = false;
 
   /** @throws RangeError for a size, name or secret out of its bounds. */
   constructor(zones: ZoneSet, options: IAnswererOptions = {}) {
     const { cache, ...others } = options;
     this.zones = zones;
     this.cache = new AnswerCache(cache);
-    this.options = {
-      udpSizeMax: udpSizeDefault,
-      nsid: null,
-      cookieSecrets: [randomBytes(cookieSecretBytes)],
-      minimalResponses: false,
-      idleTimeoutMs: null,
-      special: null,
-      clock: systemClock,
-      ...others,
-    };
-    checkOptions(this.options);
+    this.options = withDefaults(others);
   }
 
   answer(query: Buffer, client: IDnsClient, out: Buffer): number {
@@ -137,33 +109,71 @@ export class Answerer implements IQueryHandler {
     const isUsual = usual.read(query, this.cache.seed) && !isMetaType(usual.type);
     if (!isUsual) return this.answerOther(query, client, out);
     const { nameLength, hasEdns, dnssec } = usual;
-    const bytes = this.ready(usual.name, nameLength, usual.nameHash, usual.type, dnssec);
-    const opt = hasEdns ? this.usualOpt(query, client) : null;
+    const { foreign } = this.options;
+    const isServed = foreign?.serves(client) === true;
+    const isLookedUp = isServed && isRecursive(query);
+    const { name, nameHash, type } = usual;
+    let bytes = this.kept(name, nameLength, nameHash, type, dnssec);
+    // A name that we have an answer of is ours; but DS may be the parent's, for who asks us for all.
+    if (foreign !== null && isLookedUp && (bytes === null || type === recordType.DS)) {
+      const own = name.subarray(0, nameLength);
+      if (isForeign(this.zones, own, type)) return this.answerForeign(foreign, query, client, out);
+    }
+    bytes ??= this.make(name, nameLength, nameHash, type, dnssec);
+    if (this.leads && isLookedUp) return streamed;
+    const opt = hasEdns ? this.usualOpt(query, client, this.reason) : null;
     const optBytes = opt !== null ? optSize(opt) : hasEdns ? plainOptBytes : 0;
     if (bytes.length + optBytes > this.limitOf(client, usual.udpSize)) {
       return this.answerDecoded(query, client, out);
     }
     out.set(bytes);
-    let at = bytes.length;
+    const at = bytes.length;
     out[0] = query[0] as number;
     out[1] = query[1] as number;
     out[2] = (out[2] as number) | ((query[2] as number) & 1);
+    if (isServed) out[3] = (out[3] as number) | availableFlag;
     const nameEnd = headerBytes + nameLength;
     for (let index = headerBytes; index < nameEnd; index++) out[index] = query[index] as number;
     reply.rcode = (out[3] as number) & 15;
     reply.questionEnd = nameEnd + 4;
     reply.optStart = at;
-    if (hasEdns) {
-      const { udpSizeMax } = this.options;
-      at = opt === null ? writePlainOpt(out, at, udpSizeMax, dnssec) : writeOpt(out, at, opt);
-      countOpt(out);
-    }
-    return at;
+    return hasEdns ? this.addOpt(out, at, dnssec, opt) : at;
+  }
+
+  /** A name that is not ours, for a client of the resolver: kept by it, or looked up. */
+  private answerForeign(
+    foreign: IForeignAnswers,
+    query: Buffer,
+    client: IDnsClient,
+    out: Buffer,
+  ): number {
+    const { usual, reply } = this;
+    const { nameLength, hasEdns, dnssec, udpSize } = usual;
+    const limit = this.limitOf(client, udpSize);
+    const length = foreign.write(query, usual, limit, out);
+    if (length === 0) return streamed;
+    const opt = hasEdns ? this.usualOpt(query, client, foreign.reason) : null;
+    const optBytes = opt !== null ? optSize(opt) : hasEdns ? plainOptBytes : 0;
+    if (length + optBytes > limit) return streamed;
+    reply.rcode = (out[3] as number) & 15;
+    reply.questionEnd = headerBytes + nameLength + 4;
+    reply.optStart = length;
+    return hasEdns ? this.addOpt(out, length, dnssec, opt) : length;
+  }
+
+  private addOpt(out: Buffer, at: number, dnssec: boolean, opt: IReplyOpt | null): number {
+    countOpt(out);
+    if (opt !== null) return writeOpt(out, at, opt);
+    return writePlainOpt(out, at, this.options.udpSizeMax, dnssec);
   }
 
   /** What OPT says to a usual question; null: nothing but our size and DO. */
-  private usualOpt(query: Buffer, client: IDnsClient): IReplyOpt | null {
-    const { usual, reason } = this;
+  private usualOpt(
+    query: Buffer,
+    client: IDnsClient,
+    reason: IExtendedError | null,
+  ): IReplyOpt | null {
+    const { usual } = this;
     if (usual.cookieLength === 0 && reason === null) return null;
     const options: IEdnsOption[] = [];
     if (usual.cookieLength > 0) this.addCookie(options, usual.cookieOf(query), client);
@@ -181,16 +191,82 @@ export class Answerer implements IQueryHandler {
 
   stream(query: Buffer, client: IDnsClient): AsyncIterable<Buffer> {
     const message = decodeMessage(query);
-    const { special } = this.options;
-    if (special === null || isMessageError(message)) throw new Error('The query is not special');
+    const { special, foreign } = this.options;
+    if (isMessageError(message)) throw new Error('The query is not special');
+    if (!isForSpecial(message) && foreign !== null) {
+      return this.lookUp(foreign, message, query, client);
+    }
+    if (special === null) throw new Error('The query is not special');
     return special.answer(message, query, client);
   }
 
+  /** Has the resolver answer, or go on where our zones end. */
+  private async *lookUp(
+    foreign: IForeignAnswers,
+    query: IMessage,
+    bytes: Buffer,
+    client: IDnsClient,
+  ): AsyncGenerator<Buffer> {
+    const [asked] = query.question;
+    if (asked === undefined) return;
+    const dnssec = query.edns?.do === true;
+    const own = isForeign(this.zones, asked.name, asked.type)
+      ? null
+      : this.sectionsOf(asked.name, asked.type, dnssec, false);
+    const finish = (answer: IForeignAnswer): Buffer =>
+      this.foreignMessage(query, client, own, answer);
+    const answer = await foreign.answer({ query, bytes, client, own, finish });
+    if (answer !== null) yield answer;
+  }
+
+  private foreignMessage(
+    query: IMessage,
+    client: IDnsClient,
+    own: ISections | null,
+    answer: IForeignAnswer,
+  ): Buffer {
+    const { edns } = query;
+    const options = edns === null ? [] : this.ownOptions(edns, client);
+    const cookie = readCookie(edns);
+    if (cookie !== null && cookie !== 'malformed') this.addCookie(options, cookie, client);
+    const { extendedError: reason } = answer;
+    if (reason !== null) options.push(extendedErrorOption({ code: reason.code, text: '' }));
+    const isPadded = isPrivate(client) && findOption(edns, ednsOption.PADDING) !== undefined;
+    return encodeForeign(answer, {
+      query,
+      own,
+      opt: edns === null ? null : this.optOf(edns, options),
+      sizeMax: this.limitOf(client, edns?.udpSize ?? udpSizeMin),
+      paddedBlockBytes: isPadded ? paddedBlockBytes : 0,
+    });
+  }
+
   /**
-   * The message for a question of class IN that is not for the message itself: with id 0 and
-   * without OPT, however long it is; of a name in lower case. `reason` says what it lacks.
+   * The message that was kept for a question of class IN that is not for the message itself: with id
+   * 0 and without OPT, however long it is; of a name in lower case. Null: `make` makes it.
    */
-  private ready(
+  private kept(
+    name: Buffer,
+    nameLength: number,
+    nameHash: number,
+    type: number,
+    dnssec: boolean,
+  ): Buffer | null {
+    const hash = hashOf(nameHash, type, dnssec);
+    const kept = this.cache.get(hash, name, nameLength, type, dnssec);
+    if (kept === null) return null;
+    const isGood =
+      kept.version === kept.served.version &&
+      kept.generation === this.zones.generation &&
+      (kept.goodUntilMs === Infinity || kept.goodUntilMs > this.options.clock.monotonic());
+    if (!isGood) return null;
+    this.reason = null;
+    this.leads = kept.leads;
+    return kept.bytes;
+  }
+
+  /** The same, made anew. `reason` says what it lacks. */
+  private make(
     name: Buffer,
     nameLength: number,
     nameHash: number,
@@ -199,34 +275,27 @@ export class Answerer implements IQueryHandler {
   ): Buffer {
     const { cache, zones } = this;
     const hash = hashOf(nameHash, type, dnssec);
-    const kept = cache.get(hash, name, nameLength, type, dnssec);
-    this.reason = null;
-    if (kept !== null) {
-      const isGood =
-        kept.version === kept.served.version &&
-        kept.generation === zones.generation &&
-        (kept.goodUntilMs === Infinity || kept.goodUntilMs > this.options.clock.monotonic());
-      if (isGood) return kept.bytes;
-    }
     const own = Buffer.from(name.subarray(0, nameLength));
     const sections = this.sectionsOf(own, type, dnssec, true);
     const question = { name: own, type, class: recordClass.IN };
     const bytes = encodeSections(question, sections, messageBytesMax);
     const { served, signed, reason } = sections;
+    const leads = sections.leads !== null;
     this.reason = reason;
+    this.leads = leads;
     if (served !== null) {
       const goodUntilMs = signed ? this.options.clock.monotonic() + signedGoodMs : Infinity;
       const { version } = served;
       const { generation } = zones;
-      const entry = { bytes, nameLength, type, dnssec, hash, served, version, generation };
+      const entry = { bytes, nameLength, type, dnssec, leads, hash, served, version, generation };
       cache.set({ ...entry, goodUntilMs });
     }
     return bytes;
   }
 
   private sectionsOf(name: TName, type: number, dnssec: boolean, minimalAny: boolean): ISections {
-    const { minimalResponses } = this.options;
-    return sectionsFor(this.zones, name, type, { dnssec, minimalAny, minimalResponses });
+    const { minimalResponses, random } = this.options;
+    return sectionsFor(this.zones, name, type, { dnssec, minimalAny, minimalResponses, random });
   }
 
   private limitOf({ transport }: IDnsClient, udpSize: number): number {
@@ -317,8 +386,12 @@ export class Answerer implements IQueryHandler {
     { query, client, out }: { query: Buffer; client: IDnsClient; out: Buffer },
   ): number {
     const dnssec = edns?.do === true;
+    const isServed = this.options.foreign?.serves(client) === true;
+    const isLookedUp = isServed && isRecursive(query);
+    if (isLookedUp && isForeign(this.zones, question.name, question.type)) return streamed;
     const limit = this.limitOf(client, edns?.udpSize ?? udpSizeMin);
     const made = this.madeFor(question, dnssec, client);
+    if (isLookedUp && made.leads) return streamed;
     if (made.reason !== null) options.push(extendedErrorOption(made.reason));
     const isPadded = isPrivate(client) && findOption(edns, ednsOption.PADDING) !== undefined;
     let opt = edns === null ? null : this.optOf(edns, options);
@@ -334,7 +407,9 @@ export class Answerer implements IQueryHandler {
       const padded = { ...opt, options: [...opt.options, padding] };
       if (bytes.length + optSize(padded) <= limit) opt = padded;
     }
-    return this.finish(bytes, query, question.name, opt, out);
+    const length = this.finish(bytes, query, question.name, opt, out);
+    if (isServed) out[3] = (out[3] as number) | availableFlag;
+    return length;
   }
 
   /** The whole message, kept or made. */
@@ -342,13 +417,16 @@ export class Answerer implements IQueryHandler {
     const { name, type } = question;
     if (isMetaType(type)) {
       const sections = this.sectionsOf(name, type, dnssec, client.transport === 'udp');
-      return { bytes: encodeSections(question, sections, messageBytesMax), ...sections };
+      const bytes = encodeSections(question, sections, messageBytesMax);
+      return { bytes, reason: sections.reason, leads: sections.leads !== null };
     }
     const lower = lowerName(name);
     let hash = this.cache.seed;
     for (const byte of lower) hash = mix(hash, byte);
-    const bytes = this.ready(lower, lower.length, hash, type, dnssec);
-    return { bytes, reason: this.reason };
+    const bytes =
+      this.kept(lower, lower.length, hash, type, dnssec) ??
+      this.make(lower, lower.length, hash, type, dnssec);
+    return { bytes, reason: this.reason, leads: this.leads };
   }
 
   /** Puts what is the query's own into an answer. */
@@ -371,7 +449,7 @@ export class Answerer implements IQueryHandler {
 
   /** Writes an answer without records. */
   private write(query: Buffer, { question, rcode: code, opt }: IReplyParts, out: Buffer): number {
-    const message = decodeHeader(query, question, code & 15);
+    const message = withoutRecords(query, question, code & 15);
     const bytes = encodeMessage(message, { compress: false });
     bytes.copy(out);
     this.note(code, bytes.length, bytes.length);
@@ -406,38 +484,14 @@ export class Answerer implements IQueryHandler {
   }
 }
 
-function checkOptions(options: Required<Omit<IAnswererOptions, 'cache'>>): void {
-  const { udpSizeMax, nsid, cookieSecrets } = options;
-  if (!(udpSizeMax >= udpSizeMin && udpSizeMax <= udpSizeLimit)) {
-    throw new RangeError(`Expected a UDP size of 512 to 4096 bytes, found ${udpSizeMax}`);
-  }
-  if (nsid !== null && nsid.length > nsidBytesMax) {
-    throw new RangeError(`Expected an NSID of at most ${nsidBytesMax} bytes`);
-  }
-  if (cookieSecrets.some(({ length }) => length !== cookieSecretBytes)) {
-    throw new RangeError(`Expected cookie secrets of ${cookieSecretBytes} bytes`);
-  }
+/** RA, in the fourth byte of a message. */
+const availableFlag = 0x80;
+
+/** RD. */
+function isRecursive(query: Buffer): boolean {
+  return ((query[2] as number) & 1) !== 0;
 }
 
 function isPrivate({ transport }: IDnsClient): boolean {
   return transport === 'tls' || transport === 'https';
-}
-
-/** One record more in the additional section. */
-function countOpt(out: Buffer): void {
-  const count = ((out[10] as number) << 8) + (out[11] as number) + 1;
-  out[10] = count >>> 8;
-  out[11] = count & 255;
-}
-
-/** RFC 4035 §3.1.6: CD means nothing to us, and is not repeated. */
-function decodeHeader(query: Buffer, question: readonly IQuestion[], code: number): IMessage {
-  const flags = query[2] as number;
-  const header = {
-    ...emptyMessage,
-    id: query.readUInt16BE(0),
-    opcode: (flags >>> 3) & 15,
-    recursionDesired: (flags & 1) !== 0,
-  };
-  return responseTo({ ...header, question }, code);
 }

@@ -22,7 +22,8 @@ export function encodeSections(question: IQuestion, sections: ISections, sizeMax
   return encodeMessage(message, { sizeMax, additionalNeeded: recordsOf(needed).length });
 }
 
-function recordsOf(rrsets: readonly IRrset[]): IRecord[] {
+/** The records of rrsets. */
+export function recordsOf(rrsets: readonly IRrset[]): IRecord[] {
   const records: IRecord[] = [];
   for (const { name, type, class: classNumber, ttl, rdatas } of rrsets) {
     for (const rdata of rdatas) records.push({ name, type, class: classNumber, ttl, rdata });

@@ -6,7 +6,10 @@
  * (`answerer.ts`); transfers, updates and notifications belong to an `ISpecialQueries`.
  */
 export type { IAnswerCacheLimits } from './answer-cache.ts';
-export { Answerer, type IAnswererOptions } from './answerer.ts';
+export { Answerer } from './answerer.ts';
+export type { IAnswererOptions } from './answerer-options.ts';
+export { Draws, type IDraw, type TRandom } from './draws.ts';
+export type { IForeignAnswer, IForeignAnswers, IForeignQuestion } from './foreign-answers.ts';
 export {
   type IDnsClient,
   type IQueryHandler,

@@ -1,5 +1,5 @@
 import { extendedError, type IExtendedError } from '../codec/edns.ts';
-import type { IMessage } from '../codec/message.ts';
+import { emptyMessage, type IMessage, type IQuestion, responseTo } from '../codec/message.ts';
 import { isMetaType, opcode, rcode, recordClass, recordType } from '../codec/types.ts';
 import type { IDnsClient } from './query-handler.ts';
 
@@ -45,4 +45,20 @@ export function reasonOf(
   const isTransfer = question[0]?.type === recordType.AXFR || question[0]?.type === recordType.IXFR;
   const isProhibited = refusal === rcode.REFUSED && (code === opcode.UPDATE || isTransfer);
   return isProhibited ? { code: extendedError.PROHIBITED, text: '' } : null;
+}
+
+/** The answer without records to a query of at least a header. RFC 4035 §3.1.6: CD is not repeated. */
+export function withoutRecords(
+  query: Buffer,
+  question: readonly IQuestion[],
+  code: number,
+): IMessage {
+  const flags = query[2] as number;
+  const header = {
+    ...emptyMessage,
+    id: query.readUInt16BE(0),
+    opcode: (flags >>> 3) & 15,
+    recursionDesired: (flags & 1) !== 0,
+  };
+  return responseTo({ ...header, question }, code);
 }

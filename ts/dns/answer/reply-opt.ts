@@ -88,3 +88,10 @@ export function addressBytes(address: string): Buffer | null {
 export function asksForNsid(edns: IEdns): boolean {
   return findOption(edns, ednsOption.NSID)?.length === 0;
 }
+
+/** One record more in the additional section. */
+export function countOpt(out: Buffer): void {
+  const count = ((out[10] as number) << 8) + (out[11] as number) + 1;
+  out[10] = count >>> 8;
+  out[11] = count & 255;
+}

@@ -5,6 +5,7 @@ import { additionalFor } from '../zone/additional.ts';
 import { type IAnswer, type ICname, type IDname, lookup, type TLookup } from '../zone/lookup.ts';
 import type { IRrset } from '../zone/owner-data.ts';
 import type { Zone } from '../zone/zone.ts';
+import { type Draws, drawn, type TRandom } from './draws.ts';
 import type { IAnswerSigner } from './signer.ts';
 import type { IServedZone, ZoneSet } from './zone-set.ts';
 
@@ -20,10 +21,12 @@ export interface ISections {
   readonly additionalNeeded: number;
   /** Why, beyond the rcode; null: nothing to add. */
   readonly reason: IExtendedError | null;
-  /** The one zone that all of it is from; null: none, or several. */
+  /** The one zone that all of it is from; null: none, or several, or the next answer may differ. */
   readonly served: IServedZone | null;
   /** Signatures are among it. */
   readonly signed: boolean;
+  /** Where a resolver has to go on: an alias out of our zones, a delegated name; null: nowhere. */
+  readonly leads: TName | null;
 }
 
 /** How the zones are asked. */
@@ -34,6 +37,8 @@ export interface ISectionOptions {
   readonly minimalAny: boolean;
   /** Addresses only where they are needed: for delegations and with the NS of a zone. */
   readonly minimalResponses: boolean;
+  /** For what is drawn. @default Math.random */
+  readonly random?: TRandom;
 }
 
 /** Aliases that are followed for one question. */
@@ -42,6 +47,8 @@ const aliasesMax = 16;
 /** Types whose records exist only where signing makes them, with DO or without. */
 const madeTypes: ReadonlySet<number> = new Set([recordType.RRSIG, recordType.NSEC]);
 
+/** Nothing lives, or nobody knows the addresses of an ALIAS. */
+const unreachable: IExtendedError = { code: extendedError.NETWORK_ERROR, text: '' };
 const notOurs: IExtendedError = { code: extendedError.NOT_AUTHORITATIVE, text: '' };
 const absences: Readonly<Record<string, IExtendedError>> = {
   loading: { code: extendedError.NOT_READY, text: 'The zone is not loaded' },
@@ -89,6 +96,7 @@ const empty: ISections = Object.freeze({
   reason: null,
   served: null,
   signed: false,
+  leads: null,
 });
 
 /** One question on its way from alias to alias. */
@@ -100,8 +108,11 @@ class Chase {
   private readonly authority: IRrset[] = [];
   private readonly seen = new Set<string>();
   private served: IServedZone | null = null;
+  private draws: Draws | null = null;
   private crossesZones = false;
+  private hasDrawn = false;
   private signed = false;
+  private leads: TName | null = null;
 
   constructor(zones: ZoneSet, type: number, options: ISectionOptions) {
     this.zones = zones;
@@ -117,6 +128,10 @@ class Chase {
       const found = lookup(zone, name, this.type);
       if (found === undefined) return this.finish(rcode.NOERROR);
       const signer = this.signerOf(served);
+      this.draws = served.draws;
+      if (this.draws?.isUnknown(name, this.type, found, signer !== null) === true) {
+        return refusal(rcode.SERVFAIL, unreachable);
+      }
       const target = this.step(zone, signer, name, found);
       if (typeof target === 'object' && !Buffer.isBuffer(target)) return target;
       const next = this.seen.size > aliasesMax ? undefined : this.zones.closest(target);
@@ -124,6 +139,7 @@ class Chase {
       if (next === undefined || typeof next.zone === 'string' || this.seen.has(nameKey(target))) {
         // What an absent zone lets us say differs from what it lets us say when it is back.
         if (typeof next?.zone === 'string') this.crossesZones = true;
+        else if (next === undefined && this.seen.size <= aliasesMax) this.leads = target;
         return this.finish(rcode.NOERROR);
       }
       if (next !== served) this.crossesZones = true;
@@ -152,6 +168,7 @@ class Chase {
         return this.type === recordType.CNAME ? this.finish(rcode.NOERROR) : found.target;
       }
       case 'delegation': {
+        this.leads = name;
         if (signer === null) this.authority.push(found.rrset);
         else this.authority.push(...signer.respond(zone, name, this.type, found).authority);
         return this.finish(rcode.NOERROR, !wasEmpty, ...glueOf(zone, found.rrset));
@@ -173,10 +190,16 @@ class Chase {
     const wanted = one.rrsets.filter(
       ({ type }) => !this.options.minimalResponses || type === recordType.NS,
     );
-    const additional = additionalFor(zone, wanted).filter((rrset) => !this.has(rrset));
+    const known = additionalFor(zone, wanted).filter((rrset) => !this.has(rrset));
+    const ordered = new Map<IRrset, IRrset>();
+    const { draws } = this;
+    const additional =
+      draws === null
+        ? known
+        : known.flatMap((rrset) => this.drawn(draws, ownerOf(zone, rrset), rrset, ordered) ?? []);
     const signatures =
       signer === null ? [] : additional.flatMap((rrset) => ownSignatures(zone, signer, rrset));
-    return this.finish(rcode.NOERROR, true, [...additional, ...signatures]);
+    return this.finish(rcode.NOERROR, true, [...inOrder(additional, ordered), ...signatures]);
   }
 
   private negative(
@@ -208,6 +231,10 @@ class Chase {
     name: TName,
     found: IAnswer | ICname | IDname,
   ): void {
+    if (this.draws !== null && found.kind === 'answer') {
+      this.addDrawn(this.draws, zone, signer, name, found);
+      return;
+    }
     if (signer === null) {
       this.answer.push(...(found.kind === 'answer' ? found.rrsets : [found.rrset]));
       return;
@@ -215,6 +242,47 @@ class Chase {
     const made = signer.respond(zone, name, this.type, found);
     this.answer.push(...made.answer);
     this.authority.push(...made.authority);
+  }
+
+  /** The same, with those of the rrsets drawn that are: signed first, then put into their order. */
+  private addDrawn(
+    draws: Draws,
+    zone: Zone,
+    signer: IAnswerSigner | null,
+    name: TName,
+    found: IAnswer,
+  ): void {
+    const ordered = new Map<IRrset, IRrset>();
+    const owner = found.wildcard ?? name;
+    const rrsets = found.rrsets.flatMap((rrset) => this.drawn(draws, owner, rrset, ordered) ?? []);
+    const [first, ...rest] = rrsets;
+    if (signer === null || first === undefined) {
+      this.answer.push(...inOrder(rrsets, ordered));
+      return;
+    }
+    const made = signer.respond(zone, name, this.type, { ...found, rrsets: [first, ...rest] });
+    this.answer.push(...inOrder(made.answer, ordered));
+    this.authority.push(...made.authority);
+  }
+
+  /**
+   * The rrset as it is signed for this answer; undefined: nothing of it may be said.
+   *
+   * @param ordered gets the order in which it is answered.
+   */
+  private drawn(
+    draws: Draws,
+    owner: TName,
+    rrset: IRrset,
+    ordered: Map<IRrset, IRrset>,
+  ): IRrset | undefined {
+    const draw = draws.find(owner, rrset.type);
+    if (draw === undefined) return rrset;
+    this.hasDrawn = true;
+    if (draw.isFailed) return undefined;
+    const { signed, answered } = drawn(rrset, draw, this.options.random ?? Math.random);
+    ordered.set(signed, answered);
+    return signed;
   }
 
   private has({ name, type }: IRrset): boolean {
@@ -234,11 +302,28 @@ class Chase {
     additional: readonly IRrset[] = [],
     additionalNeeded = 0,
   ): ISections {
-    const { answer, authority, signed } = this;
-    const served = this.crossesZones ? null : this.served;
-    const sections = { answer, authority, additional, additionalNeeded, served, signed };
-    return { rcode: code, authoritative, reason: null, ...sections };
+    const { signed, leads, type } = this;
+    const served = this.crossesZones || this.hasDrawn ? null : this.served;
+    // RFC 4035 §3.1: without DO only what was asked for by its type.
+    const isPlain = signed && !this.options.dnssec;
+    const answer = isPlain ? this.answer.filter(isPlainOr(type)) : this.answer;
+    const authority = isPlain ? this.authority.filter(isPlainOr(null)) : this.authority;
+    const others = isPlain ? additional.filter(isPlainOr(null)) : additional;
+    const sections = { answer, authority, additional: others, additionalNeeded };
+    return { rcode: code, authoritative, reason: null, ...sections, served, signed, leads };
   }
+}
+
+/** Of which a client without DO is told only when it asks for them. */
+const dnssecTypes: ReadonlySet<number> = new Set([
+  recordType.RRSIG,
+  recordType.NSEC,
+  recordType.NSEC3,
+  recordType.DS,
+]);
+
+function isPlainOr(asked: number | null): (rrset: IRrset) => boolean {
+  return ({ type }) => type === asked || !dnssecTypes.has(type);
 }
 
 /** One rrset of a name for ANY: not one that DNSSEC made, when there is another. */
@@ -265,6 +350,17 @@ function negativeSoa(zone: Zone): IRrset {
   const soa = zone.soa();
   const rdata = soa.rdatas[0] as Buffer;
   return { ...soa, ttl: Math.min(soa.ttl, rdata.readUInt32BE(rdata.length - 4)) };
+}
+
+function inOrder(rrsets: readonly IRrset[], ordered: ReadonlyMap<IRrset, IRrset>): IRrset[] {
+  return rrsets.map((rrset) => ordered.get(rrset) ?? rrset);
+}
+
+/** The owner of an rrset in the zone: the wildcard that it was expanded from, or its own. */
+function ownerOf(zone: Zone, { name, type }: IRrset): TName {
+  if (zone.node(name) !== undefined) return name;
+  const found = lookup(zone, name, type);
+  return found?.kind === 'answer' ? (found.wildcard ?? name) : name;
 }
 
 /** RFC 4035 §3.1.1: signatures come along in the additional section; glue has none. */

@@ -1,5 +1,6 @@
 import { lowerName, type TName } from '../codec/name.ts';
 import type { Zone } from '../zone/zone.ts';
+import { Draws, type IDraw } from './draws.ts';
 import type { IAnswerSigner } from './signer.ts';
 
 /** Why a zone that is ours cannot be answered for: it has not come yet, or is too old. */
@@ -13,6 +14,8 @@ export interface IServedZone {
   readonly zone: Zone | TZoneAbsence;
   /** Signs its answers; null: it is not signed. */
   readonly signer: IAnswerSigner | null;
+  /** Record sets of which each answer is drawn; null: there are none. */
+  readonly draws: Draws | null;
   /** Rises with every change; answers that were made before count no longer. */
   readonly version: number;
 }
@@ -44,14 +47,15 @@ export class ZoneSet {
    *
    * @param signer has prepared the version (`ZoneSigner.prepare`). Call `set` again when its keys
    *   change.
+   * @param draws record sets of which each answer is drawn anew.
    */
-  set(zone: Zone, signer: IAnswerSigner | null = null): void {
-    this.put(zone.apex, zone, signer);
+  set(zone: Zone, signer: IAnswerSigner | null = null, draws: readonly IDraw[] = []): void {
+    this.put(zone.apex, zone, signer, Draws.of(draws));
   }
 
   /** Answers SERVFAIL for a zone until it is set. @param apex in wire form, in any case. */
   setAbsent(apex: Buffer, absence: TZoneAbsence): void {
-    this.put(lowerName(apex), absence, null);
+    this.put(lowerName(apex), absence, null, null);
   }
 
   /** Serves the zone no longer. @returns whether it was served. */
@@ -79,16 +83,22 @@ export class ZoneSet {
     return undefined;
   }
 
-  private put(apex: Buffer, zone: Zone | TZoneAbsence, signer: IAnswerSigner | null): void {
+  private put(
+    apex: Buffer,
+    zone: Zone | TZoneAbsence,
+    signer: IAnswerSigner | null,
+    draws: Draws | null,
+  ): void {
     const key = apex.toString('latin1');
     const served = this.byApex.get(key);
     if (served === undefined) {
-      this.byApex.set(key, { apex, zone, signer, version: 0 });
+      this.byApex.set(key, { apex, zone, signer, draws, version: 0 });
       this.changes++;
       return;
     }
     served.zone = zone;
     served.signer = signer;
+    served.draws = draws;
     served.version++;
   }
 }

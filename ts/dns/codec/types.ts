@@ -97,6 +97,8 @@ export const recordType = {
   WALLET: 262,
   TA: 32768,
   DLV: 32769,
+  /** The addresses of another name: no standard, the number is that of PowerDNS. */
+  ALIAS: 65401,
 } as const;
 
 /** Classes: RFC 1035 §3.2.4, RFC 2136 §1.3. */

@@ -21,6 +21,8 @@ export interface IDenier {
   chain(zone: Zone): Generator<IRrset, void>;
   /** What belongs to the apex, beyond keys, so that others know how the zone denies. */
   apex(): IRrset['rdatas'];
+  /** Does beforehand, with pauses, what the first denial would wait for; absent: nothing. */
+  warm?(zone: Zone): Generator<void, void>;
 }
 
 /** One record as an rrset. */

@@ -54,6 +54,8 @@ export interface IManagedKeyInfo extends IKeyInfo {
   readonly state: TKeyState;
   /** The parent has to get its DS: nothing goes on before it is seen. */
   readonly waitsForDs: boolean;
+  /** Rdata of its DNSKEY. */
+  readonly rdata: Buffer;
   /** Rdata of its DS (SHA-256); null for a ZSK. */
   readonly ds: Buffer | null;
   readonly life: Readonly<IKeyLife>;
@@ -87,7 +89,7 @@ const retryMs = 60_000;
  */
 export class KeyManager {
   private readonly zone: Buffer;
-  private readonly policy: Required<IKeyPolicy>;
+  private policy: Required<IKeyPolicy>;
   private readonly store: IKeyStore;
   private readonly onKeys: (keys: ISigningKeys) => void;
   private readonly onError: (error: unknown) => void;
@@ -118,7 +120,10 @@ export class KeyManager {
     await this.inTurn(async () => {
       await this.load();
       this.isRunning = true;
-      await this.proceed(this.copies(), null);
+      // Keys that are there as they shall be are not written again at every start.
+      const before = this.keys.length === 0 ? null : this.snapshot(this.keys);
+      await this.proceed(this.copies(), before);
+      if (before !== null && before === this.snapshot(this.keys)) this.onKeys(this.signingKeys);
     });
   }
 
@@ -136,6 +141,7 @@ export class KeyManager {
       role: life.role,
       state: stateOf(life),
       waitsForDs: life.submittedS !== null && life.dsSeenS === null,
+      rdata: key.rdata,
       ds: isEntry(life) ? key.ds(this.zone) : null,
       life: { ...life },
     }));
@@ -155,6 +161,11 @@ export class KeyManager {
       cdnskey: isWithdrawn ? [cdnskeyDelete] : newest === undefined ? [] : [newest.rdata],
       dnskeyTtlS: this.policy.dnskeyTtlS,
     };
+  }
+
+  /** Whether the parent is asked to remove the DS. */
+  get isWithdrawn(): boolean {
+    return this.withdrawnS !== null;
   }
 
   /**
@@ -181,6 +192,21 @@ export class KeyManager {
         if (isSeen) life.dsSeenS ??= this.nowS;
       }
       if (this.withdrawnS !== null) this.dsGoneS = records.length > 0 ? null : this.goneS;
+    });
+  }
+
+  /**
+   * Keeps the keys by another policy from now on, and looks at once whether something is due by it
+   * (or by a clock that was set). Keys that there are stay with their algorithm and role.
+   */
+  async setPolicy(policy: IKeyPolicy): Promise<void> {
+    await this.inTurn(async () => {
+      const before = JSON.stringify(this.policy);
+      this.policy = { ...defaultKeyPolicy, ...policy };
+      const isOther = before !== JSON.stringify(this.policy);
+      await this.load();
+      await this.proceed(this.copies(), this.snapshot(this.keys));
+      if (isOther) this.onKeys(this.signingKeys);
     });
   }
 

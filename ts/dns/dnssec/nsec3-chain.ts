@@ -1,4 +1,5 @@
 import { ownerName, parentKey } from '../zone/owner-key.ts';
+import { runSteps } from '../zone/steps.ts';
 import type { Zone } from '../zone/zone.ts';
 import { occluderOf } from './authority.ts';
 import { type INsec3Params, nsec3Hash } from './nsec3.ts';
@@ -13,6 +14,8 @@ export interface IHashedOwner {
 /** Hashes in one bucket, about. */
 const bucketFill = 16;
 const bucketBitsMax = 24;
+/** Names between two pauses. */
+const namesPerStep = 500;
 
 /**
  * The names of one version of a zone in the order of their NSEC3 hashes.
@@ -29,10 +32,21 @@ export class Nsec3Chain {
   private buckets: IHashedOwner[][] = [[]];
   private count = 0;
 
-  constructor(zone: Zone, params: INsec3Params) {
+  private constructor(zone: Zone, params: INsec3Params) {
     this.zone = zone;
     this.params = params;
-    this.build();
+  }
+
+  /** The chain of a version, made in one go. */
+  static of(zone: Zone, params: INsec3Params): Nsec3Chain {
+    return runSteps(Nsec3Chain.inSteps(zone, params));
+  }
+
+  /** The same, with pauses in which others may run. */
+  static *inSteps(zone: Zone, params: INsec3Params): Generator<void, Nsec3Chain> {
+    const chain = new Nsec3Chain(zone, params);
+    yield* chain.build();
+    return chain;
   }
 
   /** Number of names. */
@@ -60,7 +74,7 @@ export class Nsec3Chain {
       }
     }
     for (const key of affected) this.settle(key);
-    if (this.count > this.buckets.length * bucketFill * 4) this.build();
+    if (this.count > this.buckets.length * bucketFill * 4) runSteps(this.build());
   }
 
   /** The name with exactly this hash. */
@@ -105,16 +119,21 @@ export class Nsec3Chain {
     return nsec3Hash(ownerName(key, this.zone.apex), this.params);
   }
 
-  private build(): void {
+  private *build(): Generator<void, void> {
     const keys = new Set<string>();
+    let steps = 0;
     for (const { key } of this.zone.tree.entries()) {
+      if (++steps % namesPerStep === 0) yield;
       if (occluderOf(this.zone, key) === undefined) collectAncestors(key, keys);
     }
     const bits = Math.ceil(Math.log2(Math.max(1, keys.size / bucketFill)));
     this.shift = 32 - Math.min(bits, bucketBitsMax);
     this.buckets = Array.from({ length: 2 ** (32 - this.shift) }, () => []);
     this.count = 0;
-    for (const key of keys) this.add(this.hashOf(key), key);
+    for (const key of keys) {
+      if (++steps % namesPerStep === 0) yield;
+      this.add(this.hashOf(key), key);
+    }
   }
 
   private settle(key: string): void {

@@ -51,6 +51,13 @@ export class Nsec3Denier implements IDenier {
     for (const entry of this.chainOf(zone).entries()) yield this.record(zone, entry);
   }
 
+  *warm(zone: Zone): Generator<void, void> {
+    if (this.current !== undefined) return;
+    const chain = yield* Nsec3Chain.inSteps(zone, this.params);
+    // A question may have been faster.
+    this.current ??= chain;
+  }
+
   apex(): Buffer[] {
     return [nsec3ParamRdata(this.params)];
   }
@@ -77,7 +84,7 @@ export class Nsec3Denier implements IDenier {
   }
 
   private chainOf(zone: Zone): Nsec3Chain {
-    this.current ??= new Nsec3Chain(zone, this.params);
+    this.current ??= Nsec3Chain.of(zone, this.params);
     this.current.update(zone);
     return this.current;
   }

@@ -43,6 +43,8 @@ export interface ISignerOptions {
   readonly cacheEntriesMax?: number;
   /** Rrsets made for questions whose signatures are kept. @default 10000 */
   readonly denialEntriesMax?: number;
+  /** Parts of rrsets, drawn for answers, whose signatures are kept. @default 10000 */
+  readonly partEntriesMax?: number;
 }
 
 /** The keys of a zone by what they do now. */
@@ -88,13 +90,17 @@ const madeTypes: ReadonlySet<number> = new Set([recordType.NSEC, recordType.NSEC
  * to wait for it.
  */
 export class ZoneSigner {
+  /** Of the zone, in wire form and lower case. */
+  readonly apex: Buffer;
+  /** With every default. */
+  readonly options: Required<ISignerOptions>;
   private keys: ISigningKeys;
-  private readonly options: Required<ISignerOptions>;
+  private changes = 0;
   private readonly clock: IClock;
   private readonly denier: IDenier;
   private readonly signatures: SignatureCache;
   private readonly made: SignatureCache;
-  private readonly apex: Buffer;
+  private readonly parts: SignatureCache;
   /** When the first of the signatures that were handed out for an answer is to be renewed. */
   private dueS = Number.POSITIVE_INFINITY;
 
@@ -115,6 +121,7 @@ export class ZoneSigner {
       inceptionOffsetS: 3600,
       cacheEntriesMax: 200_000,
       denialEntriesMax: 10_000,
+      partEntriesMax: 10_000,
       ...options,
     };
     this.apex = apex;
@@ -123,15 +130,40 @@ export class ZoneSigner {
     this.denier = denierOf(this.options);
     this.signatures = new SignatureCache(this.options.cacheEntriesMax);
     this.made = new SignatureCache(this.options.denialEntriesMax);
+    this.parts = new SignatureCache(this.options.partEntriesMax);
   }
 
   /** Signs with other keys from the next answer on; the zone has to go through `prepare` again. */
   setKeys(keys: ISigningKeys): void {
     const before = this.keys;
     this.keys = keys;
-    if (isSameSigners(before, keys)) return;
+    this.changes++;
+    if (!isSameSigners(before, keys)) this.forget();
+  }
+
+  /** What it signs with. Secret. */
+  get signingKeys(): ISigningKeys {
+    return this.keys;
+  }
+
+  /** Rises with every call of `setKeys`: whoever has a copy of the keys needs another one. */
+  get revision(): number {
+    return this.changes;
+  }
+
+  /** Makes every signature anew when it is needed, e.g. since the clock was wrong. */
+  forget(): void {
     this.signatures.clear();
     this.made.clear();
+    this.parts.clear();
+  }
+
+  /**
+   * Does beforehand, with pauses, what the first negative answer of a version would wait for: the
+   * chain of an `nsec3` zone.
+   */
+  *warm(zone: Zone): Generator<void, void> {
+    yield* this.denier.warm?.(zone) ?? [];
   }
 
   /**
@@ -163,11 +195,9 @@ export class ZoneSigner {
    * @param wildcard owner of the wildcard that the rrset was expanded from.
    */
   signaturesOf(rrset: IRrset, wildcard: Buffer | null = null): IRrset {
-    const isMade = madeTypes.has(rrset.type) || (wildcard !== null && this.signsExpanded);
     const owner = wildcard === null || this.signsExpanded ? rrset.name : wildcard;
     const signed = { ...rrset, name: owner };
-    const cache = isMade ? this.made : this.signatures;
-    const key = `${rrset.type}/${nameKey(owner)}`;
+    const [cache, key] = this.placeOf(signed, wildcard);
     const nowS = this.nowS;
     const kept = cache.get(key, signed, nowS) ?? this.sign(cache, key, signed, nowS);
     this.dueS = Math.min(this.dueS, kept.renewalS);
@@ -206,7 +236,7 @@ export class ZoneSigner {
    */
   renew(max: number): number {
     let renewed = 0;
-    for (const cache of [this.signatures, this.made]) {
+    for (const cache of [this.signatures, this.made, this.parts]) {
       for (const [key, rrset] of cache.due(this.nowS, max - renewed)) {
         this.sign(cache, key, rrset, this.nowS);
         renewed++;
@@ -244,12 +274,14 @@ export class ZoneSigner {
       case 'delegation':
         return this.referral(zone, found.rrset, found.ds);
       case 'nodata': {
-        const own = this.madeAnswer(zone, name, type);
-        if (own.length > 0) return { ...nothing, answer: own };
-        return {
-          ...nothing,
-          authority: this.negative(zone, this.denier.nodata(zone, name, found)),
-        };
+        const { wildcard } = found;
+        const own = this.madeAnswer(zone, name, type, wildcard);
+        if (own.length === 0) {
+          const proof = this.denier.nodata(zone, name, found);
+          return { ...nothing, authority: this.negative(zone, proof) };
+        }
+        const expanded = wildcard === null ? [] : this.denier.expansion(zone, name, wildcard);
+        return { ...nothing, answer: own, authority: this.withSignatures(expanded) };
       }
       case 'nxdomain': {
         const authority = this.negative(zone, this.denier.nxdomain(zone, name, found));
@@ -294,19 +326,26 @@ export class ZoneSigner {
     return [{ ...soa, ttl }, { ...signatures, ttl }, ...this.withSignatures(proof)];
   }
 
-  /** What the zone holds only by being signed: an NSEC, or signatures that were asked for. */
-  private madeAnswer(zone: Zone, name: Buffer, type: number): IRrset[] {
-    const key = zone.keyOf(name) ?? '';
+  /**
+   * What the zone holds only by being signed: an NSEC, or signatures that were asked for. The NSEC of a
+   * wildcard is expanded as all that it has.
+   */
+  private madeAnswer(zone: Zone, name: Buffer, type: number, wildcard: Buffer | null): IRrset[] {
+    const key = zone.keyOf(wildcard ?? name) ?? '';
     const node = zone.nodeOf(key);
-    if (node === undefined) return [];
+    if (node === undefined || (wildcard !== null && type !== recordType.NSEC)) return [];
     if (type === recordType.NSEC && this.options.denial !== 'nsec3') {
+      const own = this.signsExpanded ? name : (wildcard ?? name);
       const found = {
         kind: 'nodata',
-        wildcard: null,
+        wildcard: this.signsExpanded ? wildcard : null,
         types: ownTypes(key, node),
         closestEncloser: name,
       } as const;
-      return this.withSignatures(this.denier.nodata(zone, name, found));
+      return this.denier
+        .nodata(zone, own, found)
+        .map((nsec) => ({ ...nsec, name }))
+        .flatMap((nsec) => [nsec, this.signaturesOf(nsec, wildcard)]);
     }
     const first = type === recordType.RRSIG ? signedTypes(key, node)[0] : undefined;
     const rrset = first === undefined ? undefined : node.rrset(first);
@@ -316,6 +355,17 @@ export class ZoneSigner {
 
   private withSignatures(rrsets: readonly IRrset[]): IRrset[] {
     return rrsets.flatMap((rrset) => [rrset, this.signaturesOf(rrset)]);
+  }
+
+  /** Where its signatures are kept: of one rrset, each part that was drawn has its own. */
+  private placeOf(rrset: IRrset, wildcard: Buffer | null): [SignatureCache, string] {
+    const { type, name, rdatas, isPart } = rrset;
+    const key = `${type}/${nameKey(name)}`;
+    if (isPart === true) {
+      return [this.parts, `${key}/${rdatas.map((rdata) => rdata.toString('latin1')).join('/')}`];
+    }
+    const isMade = madeTypes.has(type) || (wildcard !== null && this.signsExpanded);
+    return [isMade ? this.made : this.signatures, key];
   }
 
   private sign(cache: SignatureCache, key: string, rrset: IRrset, nowS: number): IKeptSignatures {

@@ -141,12 +141,16 @@ export class AnswerCache {
     return { entries: this.entries.size, bytes, hits, misses, staleHits, evicted };
   }
 
-  /** The fresh answer to a question, and counts as used; null when there is none. */
-  find(asked: IAsked): ICacheEntry | null {
+  /**
+   * The fresh answer to a question, and counts as used; null when there is none.
+   *
+   * @param countsMiss false: whoever asks will ask again. @default true
+   */
+  find(asked: IAsked, countsMiss = true): ICacheEntry | null {
     const now = this.clock.monotonic();
     const entry = this.fresh(asked, now);
     if (entry === null) {
-      this.misses++;
+      if (countsMiss) this.misses++;
       return null;
     }
     this.hits++;

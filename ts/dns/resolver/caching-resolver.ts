@@ -66,10 +66,16 @@ export class CachingResolver {
   private readonly parts: ICachingResolverParts;
   private readonly clock: IClock;
   private readonly flights = new Flights<IAnswer>();
+  private renewals = 0;
 
   constructor(parts: ICachingResolverParts) {
     this.parts = parts;
     this.clock = parts.clock ?? systemClock;
+  }
+
+  /** Answers that were renewed before they expired. */
+  get prefetches(): number {
+    return this.renewals;
   }
 
   /** Questions that are under way, with those that they lead to. */
@@ -82,7 +88,11 @@ export class CachingResolver {
    * to renew it when it is about to expire.
    */
   peek(asked: IAsked): ICacheEntry | null {
-    const entry = this.parts.cache.find(asked);
+    return this.find(asked, false);
+  }
+
+  private find(asked: IAsked, countsMiss: boolean): ICacheEntry | null {
+    const entry = this.parts.cache.find(asked, countsMiss);
     if (entry !== null && this.isDue(entry)) this.refresh(asked);
     return entry;
   }
@@ -97,7 +107,7 @@ export class CachingResolver {
     const asked = { ...question, name: lowerName(question.name) };
     const { cache } = this.parts;
     if (trace !== null) return { answer: await this.traced(asked, trace), origin: 'network' };
-    const entry = this.peek(asked);
+    const entry = this.find(asked, true);
     if (entry !== null) return { answer: cache.answerOf(entry), origin: 'cache' };
     const stale = cache.findStale(asked);
     if (stale === null) return { answer: await this.fetch(asked, null), origin: 'network' };
@@ -171,7 +181,9 @@ export class CachingResolver {
 
   private refresh(asked: IAsked): void {
     const key = askedKey(asked.name, asked.type, asked.checkingDisabled);
-    if (!this.flights.has(key)) void this.fetch(asked, null);
+    if (this.flights.has(key)) return;
+    this.renewals++;
+    void this.fetch(asked, null);
   }
 
   /** What the promise gives, or null when that takes longer. */

@@ -10,7 +10,7 @@ import { QueryClient } from './query-client.ts';
 import { secureRandom, type TRandom } from './random.ts';
 import { Recursor } from './recursor.ts';
 import { type IResolvConf, parseResolvConf } from './resolv-conf.ts';
-import { Resolver } from './resolver.ts';
+import { Resolver, type TOwnZones } from './resolver.ts';
 import type { rootHints } from './root-hints.ts';
 import { ServerTable } from './server-table.ts';
 import { SystemSource } from './system.ts';
@@ -45,6 +45,10 @@ export interface IResolverOptions {
   readonly validator?: IValidator | null;
   readonly cache?: ICacheLimits;
   readonly budget?: IBudgetLimits;
+  /** See `IResolverParts`. */
+  readonly own?: TOwnZones | null;
+  /** See `ICachingResolverParts`; 0: nothing is renewed before it expires. */
+  readonly prefetchShare?: number;
   /** Null: no hosts file. @default '/etc/hosts' */
   readonly hostsPath?: string | null;
   /** @default the network of this machine */
@@ -107,7 +111,10 @@ export function createResolver(options: IResolverOptions): IOwnedResolver {
       onChange: flush,
     });
   }
-  const caching = new CachingResolver({ source, cache, clock, budget, onFault });
+  const caching = new CachingResolver({
+    ...{ source, cache, clock, budget, onFault },
+    prefetchShare: options.prefetchShare,
+  });
   const search = configuration;
   const parse = (text: string): Hosts => new Hosts(text);
   const hosts =
@@ -117,6 +124,7 @@ export function createResolver(options: IResolverOptions): IOwnedResolver {
     hosts: hosts === null ? null : () => hosts.current(),
     search: search === null ? null : () => search.current(),
     isPublic: mode.type === 'recurse',
+    own: options.own ?? null,
   });
   return { resolver, caching, cache, servers, flush, close: () => client.close() };
 }

@@ -24,6 +24,7 @@ export type {
   IResolveOptions,
   IResolver,
   Resolver,
+  TOwnZones,
 } from './resolver.ts';
 export type { IServerRecord } from './server-table.ts';
 export type { IServer, ITransport, TServerProtocol } from './transport.ts';

@@ -67,9 +67,21 @@ export interface IResolverParts {
   readonly hosts: (() => Promise<Hosts>) | null;
   /** The search domains; null: none. */
   readonly search: (() => Promise<ISearch>) | null;
+  /** Zones of our own, which are asked before anybody else; null: none. @default null */
+  readonly own?: TOwnZones | null;
   /** Whether names are asked of the public DNS: see `specialAnswer`. */
   readonly isPublic: boolean;
 }
+
+/**
+ * Answers from zones of our own; null: they do not have the name.
+ *
+ * @param lookup asks the resolver where an alias leads out of them.
+ */
+export type TOwnZones = (
+  asked: IAsked,
+  lookup: (asked: IAsked) => Promise<IAnswer>,
+) => Promise<IAnswer> | null;
 
 /** How short names are completed: resolv.conf(5). */
 export interface ISearch {
@@ -110,10 +122,25 @@ export class Resolver implements IResolver {
   ): Promise<{ readonly answer: IAnswer; readonly origin: IResolution['origin'] }> {
     const asked = { ...question, name: lowerName(question.name) };
     const hosts = this.parts.hosts === null ? null : await this.parts.hosts();
-    const own = hosts?.answer(asked) ?? specialAnswer(asked, this.parts.isPublic);
-    return own === null
+    const listed = hosts?.answer(asked);
+    if (listed) return { answer: listed, origin: 'local' };
+    const own = this.parts.own?.(
+      asked,
+      async (inner) => (await this.lookupForeign(inner, trace)).answer,
+    );
+    if (own) return { answer: await own, origin: 'local' };
+    return this.lookupForeign(asked, trace);
+  }
+
+  /** The same past the hosts file and our own zones: what clients of a server are given. */
+  async lookupForeign(
+    asked: IAsked,
+    trace: TTrace | null = null,
+  ): Promise<{ readonly answer: IAnswer; readonly origin: IResolution['origin'] }> {
+    const special = specialAnswer(asked, this.parts.isPublic);
+    return special === null
       ? this.parts.caching.lookup(asked, trace)
-      : { answer: own, origin: 'local' };
+      : { answer: special, origin: 'local' };
   }
 
   private async candidates(name: string, searches: boolean): Promise<string[]> {

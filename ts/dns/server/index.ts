@@ -5,4 +5,5 @@
 export { DnsCounters, type IDnsNumbers } from './dns-counters.ts';
 export { type IResponseRateOptions, ResponseRate, type TRateVerdict } from './response-rate.ts';
 export { type IStreamLimits, type IStreamServerParts, StreamServer } from './stream-server.ts';
+export { TopNames } from './top-names.ts';
 export { type IUdpServerParts, UdpServer } from './udp-server.ts';

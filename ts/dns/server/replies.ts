@@ -1,5 +1,6 @@
 import type { IDnsClient, IQueryHandler, IReplyFacts } from '../answer/query-handler.ts';
 import { headerBytes } from '../codec/message.ts';
+import { nameEnd } from '../codec/name.ts';
 import { rcode } from '../codec/types.ts';
 
 /** What `safeAnswer` says when the handler threw: `out` then begins with `failureBytes` to send. */
@@ -24,12 +25,37 @@ export function safeAnswer(
   } catch (error) {
     onFault(error);
     if (query.length < headerBytes) return 0;
-    out.fill(0, 0, headerBytes);
-    query.copy(out, 0, 0, 3);
-    out[2] = ((query[2] as number) & 0x79) | 0x80;
-    out[3] = rcode.SERVFAIL;
+    writeFailure(query, out);
     return failed;
   }
+}
+
+/** SERVFAIL without a question, to a query of at least a header. */
+export function failureTo(query: Buffer): Buffer {
+  const out = Buffer.alloc(failureBytes);
+  writeFailure(query, out);
+  return out;
+}
+
+function writeFailure(query: Buffer, out: Buffer): void {
+  out.fill(0, 0, headerBytes);
+  query.copy(out, 0, 0, 3);
+  out[2] = ((query[2] as number) & 0x79) | 0x80;
+  out[3] = rcode.SERVFAIL;
+}
+
+/** Where the question of a message of ours ends; after the header when it has none. */
+export function questionEndOf(message: Buffer): number {
+  const end = message.readUInt16BE(4) === 0 ? -1 : nameEnd(message, headerBytes);
+  return end === -1 ? headerBytes : end + 4;
+}
+
+/** An answer of ours with its question alone, and TC. */
+export function shortened(message: Buffer): Buffer {
+  const bytes = Buffer.from(message.subarray(0, questionEndOf(message)));
+  bytes[2] = (bytes[2] as number) | 2;
+  bytes.fill(0, 6, headerBytes);
+  return bytes;
 }
 
 /** Whether TC is set. */

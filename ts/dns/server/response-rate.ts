@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { CidrSet } from '../../net/cidr.ts';
 import { ipWords, maskWords, parseIp } from '../../net/ip.ts';
 import { rcode } from '../codec/types.ts';
 
@@ -19,7 +18,7 @@ export interface IResponseRateOptions {
   /** Networks and kinds that are remembered; rounded up to a power of two. @default 65536 */
   readonly entriesMax?: number;
   /** Clients without a limit; null: none. @default null */
-  readonly exempt?: CidrSet | null;
+  readonly exempt?: { contains(address: string): boolean } | null;
 }
 
 /** What becomes of an answer. */

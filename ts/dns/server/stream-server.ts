@@ -34,6 +34,13 @@ export interface IStreamServerParts extends IStreamLimits {
   readonly onFault?: (error: unknown) => void;
 }
 
+/** Limits where none are given. */
+export const streamDefaults = {
+  connectionsMax: 1000,
+  connectionsPerClientMax: 100,
+  idleTimeoutMs: 10_000,
+} as const;
+
 /** Idle connections are looked for that often. */
 const sweepMs = 500;
 
@@ -42,9 +49,9 @@ export class StreamServer implements ISessionHost {
   readonly handler: IQueryHandler;
   readonly counters: DnsCounters;
   readonly streamsMax: number;
-  private readonly connectionsMax: number;
-  private readonly connectionsPerClientMax: number;
-  private readonly idleTimeoutMs: number;
+  private connectionsMax = 0;
+  private connectionsPerClientMax = 0;
+  private idleTimeoutMs = 0;
   private readonly clock: IClock;
   private readonly onFault: (error: unknown) => void;
   /** The one that has been idle longest comes first. */
@@ -52,16 +59,23 @@ export class StreamServer implements ISessionHost {
   private readonly perClient = new ConnectionCounter();
   private readonly ports: IBoundPort[] = [];
   private sweep: ITimer | null = null;
+  private onEmpty: (() => void) | null = null;
 
   constructor(parts: IStreamServerParts) {
     this.handler = parts.handler;
     this.counters = parts.counters ?? new DnsCounters();
     this.clock = parts.clock ?? systemClock;
     this.onFault = parts.onFault ?? (() => undefined);
-    this.connectionsMax = parts.connectionsMax ?? 1000;
-    this.connectionsPerClientMax = parts.connectionsPerClientMax ?? 100;
-    this.idleTimeoutMs = parts.idleTimeoutMs ?? 10_000;
     this.streamsMax = parts.streamsMax ?? 4;
+    this.limit(parts);
+  }
+
+  /** Has other limits from now on; connections that are open stay. What is left out is the default. */
+  limit({ connectionsMax, connectionsPerClientMax, idleTimeoutMs }: IStreamLimits): void {
+    this.connectionsMax = connectionsMax ?? streamDefaults.connectionsMax;
+    this.connectionsPerClientMax =
+      connectionsPerClientMax ?? streamDefaults.connectionsPerClientMax;
+    this.idleTimeoutMs = idleTimeoutMs ?? streamDefaults.idleTimeoutMs;
   }
 
   /** Connections that are open. */
@@ -83,6 +97,22 @@ export class StreamServer implements ISessionHost {
     this.ports.push(bound);
     bound.accept((connection) => this.take(connection));
     return { address: bound.address, port: bound.port };
+  }
+
+  /**
+   * Closes connections on which no answer is under way, and each other one when its answers have
+   * left. Resolves when all are closed, or after `timeoutMs`.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    for (const port of this.ports.splice(0)) port.close();
+    if (this.sessions.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.clock.setTimeout(resolve, timeoutMs);
+    this.onEmpty = resolve;
+    for (const session of [...this.sessions]) session.drain();
+    if (this.sessions.size === 0) resolve();
+    await promise;
+    timer.cancel();
   }
 
   /** Takes no further connections, and closes those that are open. Idempotent. */
@@ -117,6 +147,7 @@ export class StreamServer implements ISessionHost {
   /** @internal for sessions. */
   closed(session: StreamSession): void {
     if (this.sessions.delete(session)) this.perClient.leave(clientKey(session.client.address));
+    if (this.sessions.size === 0) this.onEmpty?.();
   }
 
   /** @internal for sessions. */

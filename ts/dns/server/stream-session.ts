@@ -1,6 +1,7 @@
 import type { IWireConsumer, Wire } from '../../net/wire.ts';
 import { type IDnsClient, type IQueryHandler, streamed } from '../answer/query-handler.ts';
 import { headerBytes } from '../codec/message.ts';
+import { rcode } from '../codec/types.ts';
 import type { DnsCounters } from './dns-counters.ts';
 import { FrameBuffer, lengthBytes } from './frame-buffer.ts';
 import { failed, failureBytes, isTruncated, safeAnswer } from './replies.ts';
@@ -53,6 +54,12 @@ export class StreamSession implements IWireConsumer {
   /** Answers that are being made, while the client takes what there is. */
   get isBusy(): boolean {
     return this.streams > 0 && !this.isBlocked;
+  }
+
+  /** Closes when all that was asked is answered; nothing more is read. */
+  drain(): void {
+    this.hasEnded = true;
+    this.turn();
   }
 
   /** Closes at once. */
@@ -140,10 +147,14 @@ export class StreamSession implements IWireConsumer {
       host.counters.dropped++;
       return -1;
     }
-    if (length === failed) length = failureBytes;
-    host.counters.answered(
-      length === failureBytes ? (out[3] as number) & 15 : host.handler.reply.rcode,
-    );
+    if (length === failed) {
+      length = failureBytes;
+      host.counters.answered(rcode.SERVFAIL);
+    } else {
+      const { reply } = host.handler;
+      host.counters.answered(reply.rcode);
+      host.counters.asked(out, reply.questionEnd);
+    }
     if (isTruncated(out)) host.counters.truncated++;
     framed.writeUInt16BE(length, 0);
     return length;
@@ -152,11 +163,14 @@ export class StreamSession implements IWireConsumer {
   private async stream(query: Buffer): Promise<void> {
     const { host, client } = this;
     this.streams++;
+    let isFirst = true;
     try {
       // Nothing may be written within `work`, which is putting answers together.
       await Promise.resolve();
       for await (const message of host.handler.stream(query, client)) {
         if (this.isClosed) return;
+        if (isFirst) host.counters.askedIn(message);
+        isFirst = false;
         this.send(message);
         if (this.isBlocked) await new Promise<void>((resume) => this.waiting.push(resume));
         if (this.isClosed) return;

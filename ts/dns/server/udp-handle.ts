@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import type { ISocketName } from '../../net/handles.ts';
+import type { IPortAddress } from '../../net/ports.ts';
 
 /** Who sent a datagram. */
 export interface IDatagramSource {
@@ -57,13 +59,33 @@ function openBinding(): IUdpBinding {
 
 const udp = openBinding();
 
-/** A socket that can be bound; whoever makes it closes it. */
-export function newUdpHandle(): IUdpHandle {
-  return new udp.UDP();
-}
-
 /** A request of one send; it can be used again when the datagram left at once. */
 export const SendRequest = udp.SendWrap;
 
-/** Flag of `bind` and `bind6`: several sockets share the port, and the kernel shares out clients. */
-export const udpReusePortFlag = udp.constants.UV_UDP_REUSEPORT;
+/**
+ * Binds a socket; whoever calls it closes it.
+ *
+ * @param address its host is an IP address; undefined: all, IPv4 and IPv6.
+ * @param reusePort several sockets that say so share the port, and the kernel shares out clients.
+ * @returns libuv's status when it cannot be bound.
+ */
+export function bindUdp(
+  { host, port }: IPortAddress,
+  reusePort: boolean,
+): { readonly handle: IUdpHandle; readonly isIpv6: boolean } | number {
+  const flags = reusePort ? udp.constants.UV_UDP_REUSEPORT : 0;
+  let status = 0;
+  for (const ip of host === undefined ? ['::', '0.0.0.0'] : [host]) {
+    const isIpv6 = isIP(ip) === 6;
+    const handle = new udp.UDP();
+    status = isIpv6 ? handle.bind6(ip, port, flags) : handle.bind(ip, port, flags);
+    if (status === 0) return { handle, isIpv6 };
+    handle.close();
+    // Only a machine without IPv6 has to do with IPv4.
+    if (status === portTaken) break;
+  }
+  return status;
+}
+
+/** libuv's status, which is the kernel's. */
+export const portTaken = -98;

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { type IClock, systemClock } from '../../core/clock.ts';
 import { DcError } from '../../core/errors.ts';
 import { type ISocketName, systemError } from '../../net/handles.ts';
@@ -8,15 +7,22 @@ import type { IPortAddress } from '../../net/ports.ts';
 import { type IDnsClient, type IQueryHandler, streamed } from '../answer/query-handler.ts';
 import { rcode } from '../codec/types.ts';
 import { DnsCounters } from './dns-counters.ts';
-import { cutDown, failed, failureBytes, isTruncated, safeAnswer } from './replies.ts';
+import {
+  cutDown,
+  failed,
+  failureBytes,
+  failureTo,
+  isTruncated,
+  safeAnswer,
+  shortened,
+} from './replies.ts';
 import type { ResponseRate } from './response-rate.ts';
 import {
+  bindUdp,
   type IDatagramSource,
   type IUdpHandle,
-  newUdpHandle,
   SendRequest,
   type TSendRequest,
-  udpReusePortFlag,
 } from './udp-handle.ts';
 
 /** What a UDP server works with. */
@@ -37,8 +43,8 @@ export interface IUdpServerParts {
 
 /** Room for an answer by UDP: more than the largest that an `Answerer` may be told to make. */
 const answerBytesMax = 8192;
-/** Queries that are answered later, at once. */
-const laterMax = 256;
+/** Queries that are answered later, at once; more get SERVFAIL. */
+const laterMax = 2048;
 
 /**
  * Answers queries by UDP on one socket. Datagrams are answered as they come, as many as 32 for each
@@ -49,8 +55,9 @@ const laterMax = 256;
  */
 export class UdpServer {
   readonly counters: DnsCounters;
+  /** May be another one from some datagram on. */
+  rate: ResponseRate | null;
   private readonly handler: IQueryHandler;
-  private readonly rate: ResponseRate | null;
   private readonly clock: IClock;
   private readonly reusePort: boolean;
   private readonly receiveBufferBytes: number;
@@ -58,6 +65,7 @@ export class UdpServer {
   private readonly client = new DatagramClient();
   private handle: IUdpHandle | null = null;
   private isIpv6 = false;
+  private isOpen = false;
   private later = 0;
   private out = Buffer.allocUnsafeSlow(answerBytesMax);
   /** Views of `out` by their length: making one costs as much as sending. */
@@ -82,39 +90,43 @@ export class UdpServer {
    * @returns what is really bound.
    * @throws DcError `LISTEN_FAILED`.
    */
-  start(address: IPortAddress): { address: string; port: number } {
+  async start(address: IPortAddress): Promise<{ address: string; port: number }> {
+    const bound = await this.bind(address);
+    this.open();
+    return bound;
+  }
+
+  /** Binds the port; datagrams wait in the kernel, as many as fit, until `open`. As `start`. */
+  async bind(address: IPortAddress): Promise<{ address: string; port: number }> {
     if (this.handle !== null) throw new Error('The server was started already');
-    const handle = this.bind(address);
+    const bound = bindUdp(address, this.reusePort);
+    if (typeof bound === 'number') {
+      const cause = systemError(bound, 'bind');
+      throw new DcError('LISTEN_FAILED', await listenFailure(address, cause.code), { cause });
+    }
+    const { handle, isIpv6 } = bound;
     const name: ISocketName = {};
     handle.getsockname(name);
     // The kernel gives less than that when it may not give more.
     handle.bufferSize(this.receiveBufferBytes, true, {});
+    this.handle = handle;
+    this.isIpv6 = isIpv6;
+    return { address: name.address ?? '', port: name.port ?? 0 };
+  }
+
+  /** Answers from now on; those that came after `bind` come first. Idempotent. */
+  open(): void {
+    const { handle } = this;
+    if (handle === null || this.isOpen) return;
+    this.isOpen = true;
     handle.onmessage = (count, _, bytes, source) => this.receive(count, bytes, source);
     handle.recvStart();
-    this.handle = handle;
-    return { address: name.address ?? '', port: name.port ?? 0 };
   }
 
   /** Closes the socket; answers that are still being made are lost. Idempotent. */
   stop(): void {
     this.handle?.close();
     this.handle = null;
-  }
-
-  private bind(address: IPortAddress): IUdpHandle {
-    const hosts = address.host === undefined ? ['::', '0.0.0.0'] : [address.host];
-    const flags = this.reusePort ? udpReusePortFlag : 0;
-    let status = 0;
-    for (const host of hosts) {
-      this.isIpv6 = isIP(host) === 6;
-      const handle = newUdpHandle();
-      const { port } = address;
-      status = this.isIpv6 ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
-      if (status === 0) return handle;
-      handle.close();
-    }
-    const cause = systemError(status, 'bind');
-    throw new DcError('LISTEN_FAILED', listenFailure(address, cause.code), { cause });
   }
 
   private receive(count: number, query: Buffer, source: IDatagramSource): void {
@@ -157,6 +169,7 @@ export class UdpServer {
       }
     }
     counters.answered(code);
+    counters.asked(this.out, handler.reply.questionEnd);
     if (isTruncated(this.out)) counters.truncated++;
     this.sendOut(size, source);
   }
@@ -192,7 +205,7 @@ export class UdpServer {
 
   private async answerLater(query: Buffer, source: IDatagramSource): Promise<void> {
     if (this.later >= laterMax) {
-      this.counters.dropped++;
+      this.sendLate(failureTo(query), source);
       return;
     }
     this.later++;
@@ -200,15 +213,32 @@ export class UdpServer {
     client.source = source.address;
     try {
       for await (const message of this.handler.stream(query, client)) {
-        this.counters.answered((message[3] as number) & 15);
-        if (this.send(message, source) === 0) this.request = new SendRequest();
+        this.sendLate(message, source);
         break;
       }
     } catch (error) {
       this.fault(error);
+      this.sendLate(failureTo(query), source);
     } finally {
       this.later--;
     }
+  }
+
+  /** Sends an answer that has memory of its own. */
+  private sendLate(message: Buffer, source: IDatagramSource): void {
+    const { counters, rate } = this;
+    const code = (message[3] as number) & 15;
+    const verdict = rate?.take(source.address, code, this.clock.monotonic()) ?? 'send';
+    if (verdict === 'drop') {
+      counters.rateLimited++;
+      return;
+    }
+    if (verdict === 'slip') counters.slipped++;
+    const bytes = verdict === 'slip' ? shortened(message) : message;
+    counters.answered(code);
+    counters.askedIn(bytes);
+    if (isTruncated(bytes)) counters.truncated++;
+    if (this.send(bytes, source) === 0) this.request = new SendRequest();
   }
 }
 

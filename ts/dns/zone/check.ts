@@ -2,7 +2,7 @@ import { formatName, isWildcard } from '../codec/name.ts';
 import { recordType, recordTypeName } from '../codec/types.ts';
 import { hasApexTwice, hasBadOwner } from './check-names.ts';
 import { checkTargets } from './check-targets.ts';
-import type { ZoneNode } from './owner-data.ts';
+import { ZoneNode } from './owner-data.ts';
 import { isBelow, labelEnd } from './owner-key.ts';
 import { compareSerials } from './serial.ts';
 import { runSteps, runStepsGently } from './steps.ts';
@@ -104,8 +104,9 @@ function hidingAt(key: string, node: ZoneNode): IHiding | undefined {
 function* serverNames(zone: Zone): Generator<void, Set<string>> {
   const keys = new Set<string>();
   let count = 0;
-  for (const node of zone.nodes()) {
+  for (const { bytes, start, end } of zone.tree.entries()) {
     if (++count % ownersPerStep === 0) yield;
+    const node = new ZoneNode(zone.apex, bytes, start, end);
     for (const target of node.rrset(recordType.NS)?.rdatas ?? []) {
       const key = zone.keyOf(target);
       if (key !== undefined) keys.add(key);

@@ -92,12 +92,18 @@ export function lookup(zone: Zone, name: Buffer, type: number): TLookup | undefi
   const redirect = redirectAbove(zone, key, name);
   if (redirect !== undefined) return redirect;
   const node = zone.nodeOf(key, name);
-  if (node !== undefined) return answerOf(zone, key, node, type);
+  if (node !== undefined && !isHash(node)) return answerOf(zone, key, node, type);
   const closest = closestEncloser(zone, key);
   if (closest === key) {
     return { kind: 'nodata', wildcard: null, types: [], closestEncloser: name };
   }
   return fromWildcard(zone, closest, name, type);
+}
+
+/** The owner of nothing but a link of the zone's chain of hashes does not exist: RFC 5155 §7.2.8. */
+function isHash(node: ZoneNode): boolean {
+  if (!node.has(recordType.NSEC3)) return false;
+  return node.types().every((type) => type === recordType.NSEC3 || type === recordType.RRSIG);
 }
 
 /** The topmost delegation or DNAME at an ancestor of the name. */

@@ -56,6 +56,8 @@ export interface IMasterFileOptions {
    * @default `$INCLUDE` is refused
    */
   readonly readInclude?: (name: string, from: string | undefined) => IIncludedFile;
+  /** Seconds, for records of which the file does not say any TTL. @default such a record is refused */
+  readonly fallbackTtl?: number | undefined;
   readonly limits?: Partial<IMasterFileLimits>;
 }
 
@@ -129,6 +131,7 @@ class MasterFile {
   private readonly take: (record: IMasterRecord) => void;
   private readonly limits: IMasterFileLimits;
   private readonly readInclude: IMasterFileOptions['readInclude'];
+  private readonly fallbackTtl: number | undefined;
   private reader = new EntryReader('');
   private file: string | undefined;
   private origin: Buffer;
@@ -146,13 +149,14 @@ class MasterFile {
   private inDirective = false;
 
   constructor(
-    { origin, limits, readInclude }: IMasterFileOptions,
+    { origin, limits, readInclude, fallbackTtl }: IMasterFileOptions,
     problems: ZoneProblems,
     take: (record: IMasterRecord) => void,
   ) {
     this.origin = origin;
     this.limits = { ...defaultLimits, ...limits };
     this.readInclude = readInclude;
+    this.fallbackTtl = fallbackTtl;
     this.problems = problems;
     this.take = take;
   }
@@ -404,6 +408,7 @@ class MasterFile {
       return this.lastTtl;
     }
     if (type !== recordType.SOA) {
+      if (this.fallbackTtl !== undefined) return this.fallbackTtl;
       throw new EntryError(undefined, 'Expected a TTL: there is no $TTL and none came before');
     }
     this.report('warning', at, 'There is no $TTL: the last number of the SOA is taken');

@@ -13,6 +13,8 @@ export interface IRrset {
    * the zone: never write to them.
    */
   readonly rdatas: readonly Buffer[];
+  /** Some of the zone's rrset only, drawn for one answer. */
+  readonly isPart?: boolean;
 }
 
 /** What is kept of an rrset besides its owner. */

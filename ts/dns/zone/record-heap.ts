@@ -9,6 +9,10 @@ export interface IHeapRecord {
 
 /** New memory is taken in blocks of this size; a record, of 64 KiB at most, lies in one. */
 const blockBytes = 1 << 20;
+/** The first block is smaller: most zones need no other one. */
+const firstBlockBytes = 1 << 13;
+/** Records and owners that there is room for at first. */
+const countFirst = 64;
 const headBytes = 8;
 const none = -1;
 
@@ -18,14 +22,14 @@ const none = -1;
  */
 export class RecordHeap {
   private readonly blocks: Buffer[] = [];
-  private blockUsed = blockBytes;
+  private blockUsed = 0;
   /** By record: its block and place in it, its line, and the next record of the same owner. */
-  private places = new Float64Array(1024);
-  private lines = new Uint32Array(1024);
-  private nexts = new Int32Array(1024);
+  private places = new Float64Array(countFirst);
+  private lines = new Uint32Array(countFirst);
+  private nexts = new Int32Array(countFirst);
   /** By owner: the first and last record. */
-  private firsts = new Int32Array(1024).fill(none);
-  private lasts = new Int32Array(1024);
+  private firsts = new Int32Array(countFirst).fill(none);
+  private lasts = new Int32Array(countFirst);
   private used = 0;
 
   /** Records so far. */
@@ -77,11 +81,13 @@ export class RecordHeap {
 
   private store(type: number, ttl: number, rdata: Buffer): number {
     const length = headBytes + rdata.length;
-    if (this.blockUsed + length > blockBytes) {
-      this.blocks.push(Buffer.allocUnsafeSlow(blockBytes));
+    let block = this.blocks.at(-1);
+    if (block === undefined || this.blockUsed + length > block.length) {
+      const bytes = block === undefined ? Math.max(firstBlockBytes, length) : blockBytes;
+      block = Buffer.allocUnsafeSlow(bytes);
+      this.blocks.push(block);
       this.blockUsed = 0;
     }
-    const block = this.blocks.at(-1) as Buffer;
     const start = this.blockUsed;
     block.writeUInt16BE(type, start);
     block.writeUInt16BE(rdata.length, start + 2);

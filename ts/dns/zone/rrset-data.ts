@@ -13,7 +13,12 @@ const besideCname: ReadonlySet<number> = new Set([
 ]);
 
 /** Types of which an owner has one record at most: RFC 2181 §10.1, RFC 6672 §2.4, RFC 1035. */
-const singles: ReadonlySet<number> = new Set([recordType.CNAME, recordType.DNAME, recordType.SOA]);
+const singles: ReadonlySet<number> = new Set([
+  recordType.CNAME,
+  recordType.DNAME,
+  recordType.SOA,
+  recordType.ALIAS,
+]);
 
 /**
  * Rdata in canonical order (RFC 4034 §6.3) without duplicates, each as it was written. Records

@@ -3,7 +3,7 @@ import { formatName, lowerName } from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
 import { ttlMax } from '../codec/ttl.ts';
 import { isMetaType, recordType, recordTypeName } from '../codec/types.ts';
-import { encodeRrsets, type IRrset, type IRrsetData, ZoneNode } from './owner-data.ts';
+import { coveredType, encodeRrsets, type IRrset, type IRrsetData, ZoneNode } from './owner-data.ts';
 import { isBelow, ownerKey, ownerName } from './owner-key.ts';
 import { type IOwnerPlace, OwnerTree } from './owner-tree.ts';
 import { conflictsOf, normalRrsets } from './rrset-data.ts';
@@ -18,6 +18,8 @@ export interface IRrsetChange {
   readonly ttl: number;
   /** Uncompressed, in any order; none takes the rrset away. */
   readonly rdatas: readonly Buffer[];
+  /** Of RRSIG: these cover that type, and those that cover others stay. @default all are meant */
+  readonly covered?: number;
 }
 
 /** How a change of a zone is made. */
@@ -216,7 +218,7 @@ function editsOf(apex: Buffer, tree: OwnerTree, changes: readonly IRrsetChange[]
     if (message !== undefined) problems.push(problemOf(change.name, change.type, message));
     if (key === undefined) continue;
     const ofOwner = byOwner.get(key) ?? new Map<number, IRrsetChange>();
-    byOwner.set(key, ofOwner.set(change.type, change));
+    byOwner.set(key, ofOwner.set(rrsetId(change.type, change.covered), change));
   }
   if (problems.length > 0) throw refusal(apex, problems);
   const edits = new Map<string, Buffer | null>();
@@ -226,7 +228,9 @@ function editsOf(apex: Buffer, tree: OwnerTree, changes: readonly IRrsetChange[]
     const before = place?.bytes.subarray(place.start, place.end) ?? null;
     const name = ownerName(key, apex);
     const olds = [...rrsetsOf(name, before).values()];
-    const kept = olds.filter(({ type }) => !ofOwner.has(type));
+    const kept = olds.filter(
+      (old) => !ofOwner.has(rrsetId(old.type)) && !ofOwner.has(rrsetId(old.type, coveredType(old))),
+    );
     const given = [...ofOwner.values()].filter(({ rdatas }) => rdatas.length > 0);
     const news = [...kept, ...given.flatMap(normalRrsets)];
     for (const { type, message } of conflictsOf(news, key === '')) {
@@ -239,6 +243,11 @@ function editsOf(apex: Buffer, tree: OwnerTree, changes: readonly IRrsetChange[]
   }
   if (problems.length > 0) throw refusal(apex, problems);
   return { edits, records };
+}
+
+/** What tells the rrsets of an owner apart. @param covered 0: all of the type. */
+function rrsetId(type: number, covered = 0): number {
+  return type * 0x10000 + covered;
 }
 
 function faultOf({ type, ttl, rdatas }: IRrsetChange): string | undefined {

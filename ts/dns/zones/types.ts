@@ -10,29 +10,24 @@ import type {
   TRecordOrigin,
   TZoneState,
 } from '../../../ts_interfaces/index.ts';
+import type { IDraw } from '../answer/draws.ts';
+import type { IAnswerSigner } from '../answer/signer.ts';
 import type { ZoneSigner } from '../dnssec/zone-signer.ts';
 import type { IRrset } from '../zone/owner-data.ts';
 import type { Zone } from '../zone/zone.ts';
 
-/** How addresses of a record set are drawn for each answer. */
-export interface IDraw {
-  /** In wire form, in lower case. */
-  readonly name: Buffer;
-  readonly type: number;
-  /** As many as there are addresses, in the order of the rrset's rdatas. */
-  readonly weights: readonly number[];
-  /** Addresses in an answer; 0: all. */
-  readonly answers: number;
-  /** Nothing lives and that is to be said: SERVFAIL. */
-  readonly isFailed: boolean;
-}
-
 /** A version of a zone as it is answered for. */
 export interface IServedVersion {
-  /** With ALIAS and health records made into addresses, DNSKEY and CDS; its serial is the one that clients see. */
+  /**
+   * With ALIAS and health records made into addresses, DNSKEY and CDS; its serial is the one that
+   * clients see.
+   */
   readonly zone: Zone;
-  /** Null: it is not signed. */
-  readonly signer: ZoneSigner | null;
+  /**
+   * `ZoneSigner`: we sign it. A `PresignedSigner` (`answer/presigned.ts`): a secondary whose primary
+   * does. Null: it is not signed.
+   */
+  readonly signer: ZoneSigner | IAnswerSigner | null;
   readonly draws: readonly IDraw[];
 }
 
@@ -57,13 +52,18 @@ export interface IRecordSet extends IRecordSetChange {
 
 /** A zone that is answered for with authority. */
 export interface IHostedZone {
-  /** `example.com`, or `example.com@internal` with a view; lower case, no trailing dot; `.` for the root. */
+  /**
+   * `example.com`, or `example.com@internal` with a view; lower case, no trailing dot; `.` for the
+   * root.
+   */
   readonly id: string;
   /** In wire form, in lower case. */
   readonly apex: Buffer;
   /** As `parseZone` makes them. */
   readonly options: IZoneOptions;
   readonly isSecondary: boolean;
+  /** An import stands in place of what the options say. @default false */
+  readonly isImported?: boolean;
   readonly state: TZoneState;
   /**
    * What changes are made to: as configured and changed, or as transferred, with ALIAS records and
@@ -72,7 +72,10 @@ export interface IHostedZone {
   readonly source: Zone | null;
   /** What is answered; null while `state` is not `serving`. */
   readonly served: IServedVersion | null;
-  /** Versions of `served.zone` from oldest to newest, the newest last; only of zones that are not signed. */
+  /**
+   * Versions of `served.zone` from oldest to newest, the newest last; only of zones that are not
+   * signed.
+   */
   readonly history: readonly Zone[];
 }
 
@@ -89,7 +92,10 @@ export interface IZoneBook {
   get(id: string): IHostedZone | undefined;
   /** In the order of ids. */
   zones(): Iterable<IHostedZone>;
-  /** The zone with the longest apex that the name is at or below, as clients of the view see it. @param view null: of no view. */
+  /**
+   * The zone with the longest apex that the name is at or below, as clients of the view see it.
+   * @param view null: of no view.
+   */
   closest(name: Buffer, view: string | null): IHostedZone | undefined;
   /** The zone of exactly that apex, as clients of the view see it. */
   find(apex: Buffer, view: string | null): IHostedZone | undefined;
@@ -101,24 +107,31 @@ export interface IZoneBook {
    *
    * @param edit gives the new record sets (none: nothing is done); it may throw.
    * @returns the zone's serial as clients see it afterwards.
-   * @throws DcError `ZONE_UNKNOWN`, `ZONE_INVALID` (with every problem; also for a secondary), `STORE_FAILED`; what `edit` throws.
+   * @throws DcError `ZONE_UNKNOWN`, `ZONE_INVALID` (with every problem; also for a secondary),
+   * `STORE_FAILED`; what `edit` throws.
    */
   change(
     id: string,
     origin: 'api' | 'update',
     edit: (source: Zone) => readonly IRecordSetChange[],
   ): Promise<number>;
-  /** Record sets in canonical order, of a name (with `below`: and all below it) and type where given. */
+  /**
+   * Record sets in canonical order, of a name (with `below`: and all below it) and type where given.
+   * With `after`: only those of that name (which need not be there) and of names behind it.
+   */
   recordSets(
     id: string,
-    query?: { name?: Buffer; type?: number; below?: boolean },
+    query?: { name?: Buffer; type?: number; below?: boolean; after?: Buffer },
   ): Iterable<IRecordSet>;
   /**
    * Puts another content in place of all that a primary zone has (its overlay too), stored first.
    * @throws DcError `ZONE_INVALID` for problems of the master file, each with line and token.
    */
   import(id: string, masterFile: string | Buffer): Promise<number>;
-  /** The zone as a master file, in pieces. @param source `served`: with what signing and expansion made. @default 'source' */
+  /**
+   * The zone as a master file, in pieces. @param source `served`: with what signing and expansion
+   * made. @default 'source'
+   */
   export(id: string, source?: 'source' | 'served'): AsyncIterable<string>;
   /** Takes back what was changed over the file: of one record set, or of all. */
   revert(id: string, name?: Buffer, type?: number): Promise<number>;
@@ -150,9 +163,15 @@ export interface ITransferTimes {
 export interface IZoneKeys {
   /** @throws DcError `ZONE_UNKNOWN` */
   info(id: string): IZoneDnssecInfo;
-  /** Replaces the key of a role now. @throws DcError `ZONE_UNKNOWN`, `ZONE_INVALID` for a zone that is not signed. */
+  /**
+   * Replaces the key of a role now. @throws DcError `ZONE_UNKNOWN`, `ZONE_INVALID` for a zone that
+   * is not signed.
+   */
   roll(id: string, role: 'ksk' | 'zsk' | 'csk'): Promise<void>;
-  /** Says that the parent has these DS (presentation text), where nobody can look: a rollover goes on. */
+  /**
+   * Says that the parent has these DS (presentation text), where nobody can look: a rollover goes
+   * on.
+   */
   confirmDs(id: string, ds: readonly string[]): Promise<void>;
 }
 
@@ -163,7 +182,10 @@ export interface IHealthSource {
    * undefined: there is no such thing.
    */
   backends(upstream: string): readonly IHealthBackend[] | undefined;
-  /** Calls when what `backends` says may have changed; more often does no harm. @returns a function that ends it. */
+  /**
+   * Calls when what `backends` says may have changed; more often does no harm. @returns a function
+   * that ends it.
+   */
   follow(listener: () => void): () => void;
 }
 
@@ -178,7 +200,10 @@ export interface IHealthBackend {
 
 /** Records that parts of the router set for a purpose: what the public `DNSManager` offers. */
 export interface IOwnedRecordBook {
-  /** Adds records to a name's own, or replaces those of this owner. @throws DcError `ZONE_UNKNOWN`, `ZONE_INVALID`, `STORE_FAILED` */
+  /**
+   * Adds records to a name's own, or replaces those of this owner. @throws DcError `ZONE_UNKNOWN`,
+   * `ZONE_INVALID`, `STORE_FAILED`
+   */
   set(records: IOwnedRecords): Promise<void>;
   /** @returns whether there were such records. */
   remove(owner: string, name: string, type: string): Promise<boolean>;
@@ -188,4 +213,5 @@ export interface IOwnedRecordBook {
 }
 
 /** A set of records, of any class IN type. */
-export type { IRrset };
+/** How addresses of a record set are drawn for each answer. */
+export type { IDraw, IRrset };

@@ -1,6 +1,7 @@
 import type { IWireConsumer, Wire } from '../../net/wire.ts';
 import type { IClientAddress } from '../client-address.ts';
 import type { Route } from '../route.ts';
+import { buildAnswer, type IAnswerOptions } from './answer-builder.ts';
 import { BodyReader } from './body-reader.ts';
 import { ConnectionPace } from './connection-pace.ts';
 import type { IEngine, IEntrypointPlan } from './engine.ts';
@@ -12,7 +13,8 @@ import { KnownRequest } from './known-request.ts';
 import type { IOutgoingRequest } from './request-builder.ts';
 import { bodyKind, RequestHead } from './request-head.ts';
 import { ResponseRelay } from './response-relay.ts';
-import { codeOfRefusal, httpDate, reasonOfStatus, type TAnswerCode } from './statuses.ts';
+import { type ServiceExchange, serviceExchange } from './service-exchange.ts';
+import { codeOfRefusal, type TAnswerCode } from './statuses.ts';
 import type { Tunnel } from './tunnel.ts';
 
 /** Where a connection stands between two requests and in one. */
@@ -79,7 +81,7 @@ export class ClientConnection implements IWireConsumer {
   lastRead: number;
   /** The backend takes no more of the request's body at the moment. */
   isBodyBlocked = false;
-  private exchange: Exchange | null = null;
+  private exchange: Exchange | ServiceExchange | null = null;
   private tunnel: Tunnel | null = null;
   private known: KnownRequest | null = null;
   private stash: Buffer | null = null;
@@ -148,7 +150,7 @@ export class ClientConnection implements IWireConsumer {
         if (this.waitsForDrain) break;
         at = this.readHead(bytes, at, end);
       } else if (this.phase === phase.exchange) {
-        const exchange = this.exchange as Exchange;
+        const exchange = this.exchange as Exchange | ServiceExchange;
         if (!exchange.wantsBody) break;
         at = exchange.onRequestBytes(bytes, at, end);
       } else {
@@ -255,6 +257,11 @@ export class ClientConnection implements IWireConsumer {
     this.phase = phase.exchange;
     if (requestHead.authority !== this.authority || this.forwarding === null) this.learnHost();
     this.body.begin(requestHead.body, requestHead.contentLength);
+    const { services } = this.engine.settings;
+    if (services !== null) {
+      this.exchange = serviceExchange(services, this, requestHead, headBytes, this.hostKey);
+      if (this.exchange !== null) return this.exchange.run(requestHead, this.forwardingOf());
+    }
     const exchange = new Exchange(this, requestHead, headBytes, requestHead.fields);
     this.exchange = exchange;
     exchange.run(requestHead, this.hostKey, this.forwardingOf());
@@ -387,23 +394,11 @@ export class ClientConnection implements IWireConsumer {
     code: TAnswerCode,
     lines: string,
     closes: boolean,
-    options: { id?: string; body?: string; noBody?: boolean } = {},
+    options: IAnswerOptions = {},
   ): number {
-    const reason = reasonOfStatus(status);
-    const text = options.body ?? `${status} ${reason}\n${code} ${options.id ?? ''}\n`;
-    const length = Buffer.byteLength(text);
-    // These two have neither a body nor a length (RFC 9110 §8.6, §15.4.5).
-    const isBare = status === 204 || status === 304;
-    const isTyped = isBare || options.body !== undefined || /^content-type:/im.test(lines);
-    const head =
-      `HTTP/1.1 ${status} ${reason}\r\nDate: ${httpDate()}\r\n` +
-      `${isTyped ? '' : 'Content-Type: text/plain\r\n'}` +
-      `${isBare ? '' : `Content-Length: ${length}\r\n`}${lines}` +
-      `${options.id ? `X-Request-Id: ${options.id}\r\n` : ''}` +
-      `${closes ? 'Connection: close\r\n' : ''}\r\n`;
-    const body = isBare || options.noBody === true ? '' : text;
-    if (length === text.length) this.wire.writeText(head + body);
-    else this.wire.writeStable(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]));
+    const { head, body } = buildAnswer(status, code, lines, closes, options);
+    if (typeof body === 'string') this.wire.writeText(head + body);
+    else this.wire.writeStable(Buffer.concat([Buffer.from(head, 'latin1'), body]));
     return head.length + body.length;
   }
 

@@ -4,6 +4,7 @@ import type { ILogger } from '../../core/logger.ts';
 import type { AccessLog } from '../../metrics/access-log.ts';
 import type { Tracker } from '../../metrics/tracker.ts';
 import type { CidrSet } from '../../net/cidr.ts';
+import type { IWebService } from '../../net/web-service.ts';
 import type { HealthMonitor } from '../health-monitor.ts';
 import type { IProxyInPlan } from '../intake.ts';
 import type { Route } from '../route.ts';
@@ -21,6 +22,8 @@ export interface IWebSettings {
   /** The complete `Via` value of a request that has none. */
   readonly via: string;
   readonly hooks: IHooks | null;
+  /** Parts of the router that answer requests themselves; null: there are none. */
+  readonly services: readonly IWebService[] | null;
   /** Port to which `autoHttps` redirects; null: there is no TLS entrypoint. */
   readonly httpsPort: number | null;
 }

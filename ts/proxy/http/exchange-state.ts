@@ -162,7 +162,7 @@ export abstract class ExchangeState implements IProgress {
   }
 
   /** Answers by itself; whatever a backend was doing for this request is given up. */
-  protected answer(status: number, code: TAnswerCode, lines = '', body?: string): void {
+  protected answer(status: number, code: TAnswerCode, lines = '', body?: string | Buffer): void {
     const { connection } = this;
     this.dropUpstream();
     this.status = status;

@@ -18,6 +18,7 @@ export type TAnswerCode =
   | 'RATE_LIMITED'
   | 'REDIRECT'
   | 'HOOK_FAILED'
+  | 'SERVICE_FAILED'
   | 'NO_BACKEND'
   | 'OVERLOADED'
   | 'QUEUE_FULL'

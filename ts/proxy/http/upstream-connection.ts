@@ -1,5 +1,6 @@
 import type { TErrorCode } from '../../core/errors.ts';
 import type { IWireConsumer, Wire } from '../../net/wire.ts';
+import type { BackendDial } from '../backend-dial.ts';
 import { BodyReader } from './body-reader.ts';
 import { INCOMPLETE, MALFORMED } from './field-table.ts';
 import { ResponseHead } from './response-head.ts';
@@ -55,6 +56,8 @@ export class UpstreamConnection implements IWireConsumer {
   // Set by the pool right after construction.
   wire!: Wire;
   readonly pool: UpstreamPool;
+  /** How it came to its backend; null: by an address. */
+  route: BackendDial | null = null;
   /** It served a request before: a close without an answer may just be its age. */
   reused = false;
   isIdle = false;
@@ -75,6 +78,11 @@ export class UpstreamConnection implements IWireConsumer {
   constructor(pool: UpstreamPool, owner: IUpstreamOwner) {
     this.pool = pool;
     this.owner = owner;
+  }
+
+  /** The backend's name does not stand for where this leads any more. */
+  get isAway(): boolean {
+    return this.route?.place?.isGone === true;
   }
 
   /** The connection is there. */
@@ -254,7 +262,8 @@ export class UpstreamConnection implements IWireConsumer {
 
   /** Gives up on the backend: it took too long. */
   timeout(reason: string): void {
-    this.fail('UPSTREAM_TIMEOUT', reason);
+    if (this.route?.isWaiting === true) this.fail('UPSTREAM_UNKNOWN_HOST', 'EAI_AGAIN');
+    else this.fail('UPSTREAM_TIMEOUT', reason);
   }
 }
 

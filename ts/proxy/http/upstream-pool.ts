@@ -2,16 +2,19 @@ import { connect, isIP } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Backend } from '../../../ts_interfaces/index.ts';
 import { Wire } from '../../net/wire.ts';
+import type { BackendName, INameFollower } from '../backend-name.ts';
+import { BackendNames } from '../backend-names.ts';
+import { isService, knownName, lookedUpName } from '../service-name.ts';
 import { type IUpstreamOwner, UpstreamConnection } from './upstream-connection.ts';
 
 /**
- * The connections to one backend address.
+ * The connections to one backend address, or to the addresses of one name.
  *
  * The one used last is taken first, so that those that are not needed grow old
  * and are closed. Whoever takes a connection gives it back with `release` or
  * destroys it.
  */
-export class UpstreamPool {
+export class UpstreamPool implements INameFollower {
   /** Host and port, for Host headers and messages. */
   readonly authority: string;
   /** Idle connections that are kept. The route sets it. */
@@ -25,8 +28,13 @@ export class UpstreamPool {
   private readonly backend: Backend;
   private readonly idle: UpstreamConnection[] = [];
   private readonly pools: UpstreamPools;
+  /** The backend is no address: where it is may change. */
+  private readonly isNamed: boolean;
+  /** The name that is followed; null: there are no connections, or none by name. */
+  private name: BackendName | null = null;
 
   constructor(pools: UpstreamPools, backend: Backend, key: string) {
+    this.isNamed = backend.socketPath === undefined && isIP(backend.hostname) === 0;
     this.pools = pools;
     this.key = key;
     this.backend = backend;
@@ -57,6 +65,10 @@ export class UpstreamPool {
     this.connections.add(connection);
     const { sendProxyProtocol: version } = backend;
     const header = version === undefined ? null : owner.proxyHeader(version === 'v1' ? 1 : 2);
+    if (this.isNamed) {
+      this.dial(connection, header);
+      return connection;
+    }
     if (backend.tls !== undefined) {
       const socket = this.connectTls(header);
       connection.wire = Wire.secure(socket, connection);
@@ -78,7 +90,7 @@ export class UpstreamPool {
   release(connection: UpstreamConnection, now: number): void {
     // What was said about the client holds for all requests of a connection.
     const isOnlyOurs = this.backend.sendProxyProtocol !== undefined;
-    if (isOnlyOurs || this.idle.length >= this.idleMax) {
+    if (isOnlyOurs || connection.isAway || this.idle.length >= this.idleMax) {
       connection.wire.destroy();
       return;
     }
@@ -93,6 +105,8 @@ export class UpstreamPool {
   remove(connection: UpstreamConnection): void {
     if (this.connections.delete(connection) && this.connections.size === 0) {
       this.pools.closed(this);
+      this.name?.followers.delete(this);
+      this.name = null;
     }
     if (!connection.isIdle) return;
     connection.isIdle = false;
@@ -116,14 +130,50 @@ export class UpstreamPool {
     }
   }
 
+  /** The name does not stand for some places any more: what is idle there is closed. */
+  onPlaces(): void {
+    for (const connection of this.idle.filter(({ isAway }) => isAway)) {
+      this.idle.splice(this.idle.indexOf(connection), 1);
+      connection.isIdle = false;
+      connection.wire.destroy();
+    }
+  }
+
+  /** Connects to one of the places that the backend's name stands for. */
+  private dial(connection: UpstreamConnection, header: Buffer | null): void {
+    const { port, tls } = this.backend;
+    const route = this.pools.names.dial(lookedUpName(this.backend), port);
+    if (this.name !== route.name) {
+      this.name?.followers.delete(this);
+      this.name = route.name;
+      this.name.followers.add(this);
+    }
+    connection.route = route;
+    connection.wire = Wire.connect({ route }, connection, () => {
+      if (tls === undefined) {
+        if (header !== null) connection.wire.writeStable(header);
+        return connection.onConnect();
+      }
+      const below = connection.wire.toSocket(null);
+      if (header !== null) below.write(header);
+      const socket = this.startTls({ socket: below });
+      connection.wire = Wire.secure(socket, connection);
+      socket.once('secureConnect', () => connection.onConnect());
+    });
+  }
+
   /** @param header is sent before the handshake. */
   private connectTls(header: Buffer | null): TLSSocket {
-    const { backend } = this;
-    const { tls, hostname, port, socketPath } = backend;
-    const name = tls?.serverName ?? hostname;
+    const { hostname, port, socketPath } = this.backend;
     const target = socketPath === undefined ? { host: hostname, port } : { path: socketPath };
+    return this.startTls(header === null ? target : { socket: connectWith(header, target) });
+  }
+
+  private startTls(target: ConnectionOptions): TLSSocket {
+    const { tls } = this.backend;
+    const name = tls?.serverName ?? knownName(this.backend);
     const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-      ...(header === null ? target : { socket: connectWith(header, target) }),
+      ...target,
       ...(isIP(name) === 0 ? { servername: name } : {}),
       ca: tls?.ca,
       cert: tls?.cert,
@@ -146,6 +196,13 @@ export class UpstreamPools {
   private readonly pools = new Map<string, UpstreamPool>();
   /** Those that have connections. */
   private readonly open = new Set<UpstreamPool>();
+  /** Where backends by name are. */
+  readonly names: BackendNames;
+
+  /** @param names stopped by whoever made them. @default names of its own */
+  constructor(names = new BackendNames()) {
+    this.names = names;
+  }
 
   /** The pool of a backend's address. */
   poolOf(backend: Backend): UpstreamPool {
@@ -203,7 +260,8 @@ function connectWith(header: Buffer, target: { host: string; port: number } | { 
 }
 
 function authorityOf(backend: Backend): string {
-  const host = isIP(backend.hostname) === 6 ? `[${backend.hostname}]` : backend.hostname;
+  const host = isIP(backend.hostname) === 6 ? `[${backend.hostname}]` : knownName(backend);
+  if (isService(backend)) return host;
   const usual = backend.tls === undefined ? 80 : 443;
   return backend.port === usual ? host : `${host}:${backend.port}`;
 }

@@ -6,6 +6,7 @@ import { Endpoint } from '../endpoint.ts';
 import type { IHealthGroup } from '../health-monitor.ts';
 import { addressKey } from '../http/upstream-pool.ts';
 import { type LoadBalancer, loadBalancerFor } from '../load-balancer.ts';
+import { isService } from '../service-name.ts';
 import type { IActionPlan, IAdmissionPlan } from './compile.ts';
 import type { PortMap } from './ports.ts';
 import type { TlsEnd } from './tls-end.ts';
@@ -105,7 +106,8 @@ export class Action implements IHealthGroup {
 
 /** Whether failures say something about the backend: one closed port says nothing of the others. */
 export function isJudged(endpoint: Endpoint): boolean {
-  return endpoint.config.port !== 0 || endpoint.config.socketPath !== undefined;
+  const { config } = endpoint;
+  return config.port !== 0 || config.socketPath !== undefined || isService(config);
 }
 
 /** The admission of a plan; the one from before, with all that it counts, when nothing changed. */

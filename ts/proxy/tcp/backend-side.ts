@@ -2,6 +2,9 @@ import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Backend, IBackendTls } from '../../../ts_interfaces/index.ts';
 import { type IWireConsumer, Wire } from '../../net/wire.ts';
+import type { BackendDial } from '../backend-dial.ts';
+import type { BackendNames } from '../backend-names.ts';
+import { knownName, lookedUpName } from '../service-name.ts';
 
 /** Whoever a backend's connection belongs to. */
 export interface IBackendOwner {
@@ -30,6 +33,7 @@ export class BackendSide implements IWireConsumer {
   wire!: Wire;
   /** null: it is dropped. */
   owner: IBackendOwner | null;
+  private route: BackendDial | null = null;
 
   private constructor(owner: IBackendWaiter) {
     this.owner = owner;
@@ -43,6 +47,7 @@ export class BackendSide implements IWireConsumer {
    * @param alpn offered where the backend speaks TLS; empty: nothing.
    */
   static connect(
+    names: BackendNames,
     owner: IBackendWaiter,
     backend: Backend,
     port: number,
@@ -51,15 +56,18 @@ export class BackendSide implements IWireConsumer {
   ): BackendSide {
     const { hostname: host, socketPath, tls } = backend;
     const side = new BackendSide(owner);
-    const target =
-      socketPath === undefined ? { host, port: backend.port || port } : { path: socketPath };
+    const at = backend.port || port;
+    const route = routeTo(names, backend, at);
+    side.route = route;
+    const address = socketPath === undefined ? { host, port: at } : { path: socketPath };
+    const target = route === null ? address : { route };
     const wire = Wire.connect(target, side, () => {
       // Nobody waits any more.
       if (side.owner !== owner) return wire.destroy();
       if (tls === undefined) return owner.onBackendReady(header);
       const below = wire.toSocket(null);
       if (header !== null) below.write(header);
-      const socket = connectTls(tlsOptions(below, tls, host, alpn));
+      const socket = connectTls(tlsOptions(below, tls, knownName(backend), alpn));
       side.wire = Wire.secure(socket, side);
       socket.once('secureConnect', () => {
         if (side.owner === owner) owner.onBackendReady(null);
@@ -68,6 +76,11 @@ export class BackendSide implements IWireConsumer {
     wire.readsAfterFailure = true;
     side.wire = wire;
     return side;
+  }
+
+  /** Nobody knows yet where the backend's name leads. */
+  get isUnresolved(): boolean {
+    return this.route?.isWaiting === true;
   }
 
   /** Closes at once; the owner hears nothing any more. */
@@ -99,6 +112,12 @@ export class BackendSide implements IWireConsumer {
     this.owner = null;
     owner?.onBackendClose(error);
   }
+}
+
+/** null: it is an address, or a unix socket. */
+function routeTo(names: BackendNames, backend: Backend, port: number): BackendDial | null {
+  const isNamed = backend.socketPath === undefined && isIP(backend.hostname) === 0;
+  return isNamed ? names.dial(lookedUpName(backend), port) : null;
 }
 
 function tlsOptions(

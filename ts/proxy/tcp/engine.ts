@@ -1,6 +1,7 @@
 import type { IClock } from '../../core/clock.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
+import type { BackendNames } from '../backend-names.ts';
 import type { HealthMonitor } from '../health-monitor.ts';
 import type { INetworkProxyBridge } from '../network-proxy-bridge.ts';
 import type { Throttle } from './throttle.ts';
@@ -12,6 +13,7 @@ export interface ITcpEngine {
   /** Brings `now` up to date and returns it. */
   touch(): number;
   readonly health: HealthMonitor;
+  readonly names: BackendNames;
   readonly bus: EventBus;
   readonly logger: ILogger;
   readonly clock: IClock;

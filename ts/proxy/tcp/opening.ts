@@ -191,6 +191,7 @@ export class Opening implements IWireConsumer, IBackendWaiter, IOpening {
   private connect(action: Action): void {
     const { session } = this;
     const { client, port, owner } = session;
+    const { names } = owner.engine;
     const endpoint = action.pick(port, client.clientIp, this.tried);
     if (endpoint === undefined) return session.over('there is no backend');
     this.stage = stage.connecting;
@@ -205,7 +206,7 @@ export class Opening implements IWireConsumer, IBackendWaiter, IOpening {
     const header =
       version === 0 ? null : proxyHeaderFor(version, client, session.serverName, endedTls);
     const alpn = endedTls === null || endedTls.alpn === '' ? [] : [endedTls.alpn];
-    this.backend = BackendSide.connect(this, endpoint.config, port, header, alpn);
+    this.backend = BackendSide.connect(names, this, endpoint.config, port, header, alpn);
   }
 
   onBackendReady(header: Buffer | null): void {
@@ -294,8 +295,9 @@ export class Opening implements IWireConsumer, IBackendWaiter, IOpening {
     if (now < this.deadline) return;
     const { session } = this;
     if (this.stage === stage.connecting) {
+      const reason = this.backend?.isUnresolved === true ? 'EAI_AGAIN' : 'ETIMEDOUT';
       this.backend?.drop();
-      return this.retry('ETIMEDOUT');
+      return this.retry(reason);
     }
     if (this.stage !== stage.peeking) return;
     const silent = this.stash === null ? session.shape.table.silent(session.port) : undefined;

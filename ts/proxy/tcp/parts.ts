@@ -9,6 +9,7 @@ import { DescriptorGuard } from '../../net/descriptors.ts';
 import { type ILimiters, LocalLimiters } from '../../net/limiters.ts';
 import { PortTable } from '../../net/port-table.ts';
 import { type IPortBinder, LocalPorts } from '../../net/ports.ts';
+import { BackendNames } from '../backend-names.ts';
 import { HealthMonitor } from '../health-monitor.ts';
 import { type IKernelForwarder, KernelForwarder } from '../kernel/index.ts';
 import type { INetworkProxyBridge } from '../network-proxy-bridge.ts';
@@ -26,6 +27,8 @@ export interface ISmartProxyParts {
   lists: AddressLists;
   /** Started and stopped by whoever made it. */
   health: HealthMonitor;
+  /** Where backends by name are; stopped by whoever made them. @default names of its own */
+  names?: BackendNames;
   /** Certificates, where TLS is ended. */
   contexts: TlsContexts;
   /** 48 bytes; whoever shares them takes up each other's TLS sessions. */
@@ -58,7 +61,8 @@ export function ownParts(from: TPortProxyInput | readonly TPortProxyInput[]): IO
   const entries = listOf(from).map((input) => parseTcpEntry(input));
   const [logger, clock] = [silentLogger, systemClock];
   const bus = new EventBus(logger);
-  const health = new HealthMonitor({ bus, logger, clock });
+  const names = new BackendNames({ clock, logger });
+  const health = new HealthMonitor({ bus, logger, clock, names });
   const lists = new AddressLists();
   const limiters = new LocalLimiters();
   const parts: ISmartProxyParts = {
@@ -66,6 +70,7 @@ export function ownParts(from: TPortProxyInput | readonly TPortProxyInput[]): IO
     limiters,
     lists,
     health,
+    names,
     contexts: new TlsContexts([]),
     ticketKeys: randomBytes(ticketKeyBytes),
     bridge: null,
@@ -73,9 +78,13 @@ export function ownParts(from: TPortProxyInput | readonly TPortProxyInput[]): IO
     logger,
     clock,
     kernel: new KernelForwarder({ logger, clock, lists }),
-    udp: new UdpForwarder({ limiters, lists, health, bus, logger, clock, reusePort: false }),
+    udp: new UdpForwarder({ limiters, lists, health, names, bus, logger, clock, reusePort: false }),
   };
-  return { parts, entries, start: () => health.start(), stop: () => health.stop() };
+  const stop = () => {
+    health.stop();
+    names.stop();
+  };
+  return { parts, entries, start: () => health.start(), stop };
 }
 
 function listOf(from: TPortProxyInput | readonly TPortProxyInput[]): readonly TPortProxyInput[] {

@@ -6,6 +6,7 @@ import type {
 } from '../../../ts_interfaces/index.ts';
 import { DcError } from '../../core/errors.ts';
 import { type IBoundPort, portKey } from '../../net/ports.ts';
+import { BackendNames } from '../backend-names.ts';
 import type { IHealthGroup } from '../health-monitor.ts';
 import type { ILiveConnection } from '../live-connection.ts';
 import { addStats } from '../tcp-stats.ts';
@@ -82,6 +83,7 @@ export class SmartProxy {
     this.own = isParts(from) ? null : ownParts(from);
     this.parts = isParts(from) ? from : (this.own as ReturnType<typeof ownParts>).parts;
     const { health, bus, logger, clock, bridge } = this.parts;
+    const { names = new BackendNames({ clock, logger }) } = this.parts;
     const engine = {
       now: clock.monotonic(),
       touch: () => {
@@ -89,6 +91,7 @@ export class SmartProxy {
         return engine.now;
       },
       health,
+      names,
       bus,
       logger,
       clock,

@@ -13,7 +13,6 @@
  * With `reusePort`, the kernel sends a client to the same process as long as the number of
  * processes stays; when one comes or goes, some clients begin new sessions with another process.
  */
-export type { ILookup } from './host-lookup.ts';
 export {
   type IPreparedUdp,
   type IUdpForwarderParts,

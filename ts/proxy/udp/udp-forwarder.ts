@@ -5,11 +5,11 @@ import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
 import type { AddressLists } from '../../net/address-list.ts';
 import type { ILimiters } from '../../net/limiters.ts';
+import { BackendNames } from '../backend-names.ts';
 import type { HealthMonitor, IHealthGroup } from '../health-monitor.ts';
 import type { ILiveConnection } from '../live-connection.ts';
 import type { IProbe } from '../probe.ts';
 import { addStats, noStats } from '../tcp-stats.ts';
-import { type ILookup, sharedLookup } from './host-lookup.ts';
 import { UdpEntry } from './udp-entry.ts';
 import { compileUdp, type IUdpPlan } from './udp-plan.ts';
 import { type UdpPort, UdpPorts } from './udp-port.ts';
@@ -42,8 +42,8 @@ export interface IUdpForwarderParts {
    * takes a port by mistake. @default always
    */
   isAlone?: () => boolean;
-  /** Looks up the names of backends. @default as the machine does */
-  lookup?: ILookup;
+  /** Where backends by name are. @default names of its own */
+  names?: BackendNames;
   /** Probes backends whose health options name no probe. @default an empty datagram */
   probe?: IProbe;
 }
@@ -89,14 +89,14 @@ export class UdpForwarder {
 
   constructor(parts: IUdpForwarderParts) {
     const { limiters, lists, clock, logger, bus, health } = parts;
-    const lookup = sharedLookup(parts.lookup);
+    const { names = new BackendNames({ clock, logger }) } = parts;
     this.parts = parts;
-    this.planParts = { limiters, lists, probe: parts.probe ?? udpProbe(clock, lookup) };
+    this.planParts = { limiters, lists, probe: parts.probe ?? udpProbe(clock, names) };
     const { reusePort, serves = true, isAlone = () => true } = parts;
     const drainTimeoutMs = () => this.drainTimeoutMs;
     this.ports = new UdpPorts({ reusePort, serves, isAlone, drainTimeoutMs, clock });
     this.sessionParts = {
-      ...{ clock, logger, bus, health, lookup, waiting: { bytes: 0 } },
+      ...{ clock, logger, bus, health, names, waiting: { bytes: 0 } },
       onEnd: (session) => this.ended(session),
       onShortage: (session, error) => this.tellShortage(session, error),
     };

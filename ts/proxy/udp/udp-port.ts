@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { IClock } from '../../core/clock.ts';
 import { DcError } from '../../core/errors.ts';
 import { listenFailure } from '../../net/listen-failure.ts';
-import { literalLookup } from './host-lookup.ts';
+import { literalLookup } from './literal-lookup.ts';
 import type { UdpSession } from './udp-session.ts';
 
 /**

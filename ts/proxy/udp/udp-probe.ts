@@ -2,8 +2,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
 import type { Backend } from '../../../ts_interfaces/index.ts';
 import type { IClock, ITimer } from '../../core/clock.ts';
+import type { BackendNames } from '../backend-names.ts';
 import type { IProbe } from '../probe.ts';
-import { type ILookup, literalLookup } from './host-lookup.ts';
+import { lookedUpName } from '../service-name.ts';
+import { literalLookup } from './literal-lookup.ts';
+
+type TNames = Pick<BackendNames, 'pick'>;
 
 /** Milliseconds in which a closed port would have been reported. */
 const silenceMs = 1000;
@@ -15,12 +19,12 @@ const timeoutMs = 5000;
  * cannot be reached, fails; an answer is well, and so is silence, for most protocols do not answer to
  * nothing.
  */
-export function udpProbe(clock: IClock, lookup: ILookup): IProbe {
+export function udpProbe(clock: IClock, names: TNames): IProbe {
   return {
     check: (backend, health, done) => {
       const attempt = new Attempt(clock, health?.probeTimeoutMs ?? timeoutMs, done);
       // An address is known at once, and a socket may fail at once; `done` must not come so soon.
-      queueMicrotask(() => attempt.begin(backend, lookup));
+      queueMicrotask(() => attempt.begin(backend, names));
       return () => attempt.end(null, false);
     },
   };
@@ -41,11 +45,11 @@ class Attempt {
     this.timer = clock.setTimeout(() => this.end('timeout'), limitMs);
   }
 
-  begin({ hostname, port }: Backend, lookup: ILookup): void {
+  begin(backend: Backend, names: TNames): void {
     if (this.isOver) return;
-    lookup(hostname, (error, address) => {
+    names.pick(lookedUpName(backend), (error, address, own) => {
       if (this.isOver) return;
-      if (error === null) this.send(address, port);
+      if (error === null) this.send(address, own || backend.port);
       else this.end(error.code ?? 'lookup');
     });
   }

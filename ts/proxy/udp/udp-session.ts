@@ -5,11 +5,13 @@ import type { IClock } from '../../core/clock.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
 import { spellPlace } from '../../net/ip.ts';
+import type { BackendNames } from '../backend-names.ts';
 import { type Endpoint, endpointText } from '../endpoint.ts';
 import type { HealthMonitor } from '../health-monitor.ts';
 import { type ILiveConnection, nextConnectionId, secondsOf } from '../live-connection.ts';
+import { lookedUpName } from '../service-name.ts';
 import { isJudged } from '../tcp/action.ts';
-import { type ILookup, literalLookup } from './host-lookup.ts';
+import { literalLookup } from './literal-lookup.ts';
 import { type IUdpPlan, pickBackend } from './udp-plan.ts';
 import { sendQueueBytesMax, type UdpPort } from './udp-port.ts';
 
@@ -24,7 +26,7 @@ export interface IUdpSessionParts {
   readonly logger: ILogger;
   readonly bus: Pick<EventBus, 'emit' | 'has'>;
   readonly health: Pick<HealthMonitor, 'reportFailure' | 'reportSuccess'>;
-  readonly lookup: ILookup;
+  readonly names: Pick<BackendNames, 'pick' | 'avoid' | 'hasOther'>;
   /** Bytes that wait in all sessions. */
   readonly waiting: { bytes: number };
   /** A session is over. */
@@ -60,6 +62,8 @@ export class UdpSession implements ILiveConnection {
   private bytesIn = 0;
   private bytesOut = 0;
   private endpoint: Endpoint | null = null;
+  /** Of the backend that it is at, or goes to. */
+  private address = '';
   private socket: Socket | null = null;
   private isReady = false;
   /** An admission was counted, which the end gives back. */
@@ -167,15 +171,16 @@ export class UdpSession implements ILiveConnection {
     endpoint.active++;
     endpoint.requests++;
     this.isUnanswered = true;
-    this.parts.lookup(endpoint.config.hostname, (error, address) => {
+    this.parts.names.pick(lookedUpName(endpoint.config), (error, address, port) => {
       // It may be over, or at another backend, when the answer comes.
       if (this.isOver || this.endpoint !== endpoint || this.socket !== null) return;
       if (error !== null) this.backendFailed(error.code ?? 'lookup', tried);
-      else this.open(endpoint, address, tried);
+      else this.open(endpoint, address, port || endpoint.config.port || this.port.port, tried);
     });
   }
 
-  private open(endpoint: Endpoint, address: string, tried: Endpoint[] | null): void {
+  private open(endpoint: Endpoint, address: string, port: number, tried: Endpoint[] | null): void {
+    this.address = address;
     const type = isIP(address) === 6 ? 'udp6' : 'udp4';
     const socket = createSocket({ type, lookup: literalLookup });
     this.socket = socket;
@@ -189,7 +194,7 @@ export class UdpSession implements ILiveConnection {
     socket.on('connect', () => {
       if (this.socket === socket) this.onReady();
     });
-    socket.connect(endpoint.config.port || this.port.port, address);
+    socket.connect(port, address);
   }
 
   private onReady(): void {
@@ -250,9 +255,10 @@ export class UdpSession implements ILiveConnection {
     const { endpoint } = this;
     if (endpoint === null) return;
     const other = pickBackend(this.plan, this.port.port, this.clientIp, [endpoint]);
-    if (other === undefined) return;
+    const isElsewhere = this.parts.names.hasOther(lookedUpName(endpoint.config), this.address);
+    if (other === undefined && !isElsewhere) return;
     this.leaveBackend();
-    this.goTo(other, [endpoint]);
+    this.goTo(other ?? endpoint, [endpoint]);
   }
 
   /** The backend cannot be reached at all: what waits goes to the next one. */
@@ -265,6 +271,7 @@ export class UdpSession implements ILiveConnection {
   }
 
   private report(endpoint: Endpoint, reason: string): void {
+    this.parts.names.avoid(lookedUpName(endpoint.config), this.address);
     if (isJudged(endpoint)) this.parts.health.reportFailure(this.plan.group, endpoint, reason);
   }
 

@@ -1,7 +1,9 @@
 import type { IAuthVerdict, IEventMap, TEventName } from '../../../ts_interfaces/index.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
+import type { IWebServiceAnswer } from '../../net/web-service.ts';
 import { UNAVAILABLE } from '../access/access.ts';
+import type { BackendNames } from '../backend-names.ts';
 import type { IHealthGroup } from '../health-monitor.ts';
 import type { ProxyManager } from '../proxy-manager.ts';
 import { PlaceBrokers } from './place-brokers.ts';
@@ -17,6 +19,7 @@ import type {
   TToMain,
 } from './protocol.ts';
 import { remoteErrorOf } from './questions.ts';
+import { bufferOf } from './remote-service.ts';
 import { TcpAbsorber } from './tcp-absorber.ts';
 import { WorkAbsorber } from './work-absorber.ts';
 import type { WorkerChild } from './worker-child.ts';
@@ -24,6 +27,7 @@ import type { WorkerChild } from './worker-child.ts';
 /** What the desk works with. */
 export interface IMainDeskParts {
   proxy: ProxyManager;
+  names: BackendNames;
   bus: EventBus;
   logger: ILogger;
   /** Processes that share the limits. */
@@ -161,15 +165,42 @@ export class MainDesk {
   }
 
   private async answer(child: WorkerChild, asked: IQuestion<IAskedOfMain>): Promise<void> {
-    const { provider, request } = asked.question as IAskedOfMain['auth']['question'];
     const reply: IAnswer = { type: 'answer', id: asked.id, answer: null, error: null };
     try {
-      const access = this.parts.proxy.router.providers.get(provider);
-      const verdict: IAuthVerdict | undefined = await access?.check(request, undefined);
-      reply.answer = verdict ?? UNAVAILABLE;
+      reply.answer = await this.answerTo(asked.name, asked.question);
     } catch (error) {
       reply.error = remoteErrorOf(error);
     }
     child.post(reply);
+  }
+
+  private answerTo(name: keyof IAskedOfMain, question: unknown): Promise<unknown> {
+    switch (name) {
+      case 'auth':
+        return this.authorize(question as IAskedOfMain['auth']['question']);
+      case 'service':
+        return this.serve(question as IAskedOfMain['service']['question']);
+      case 'name':
+        return this.parts.names.known(question as string);
+    }
+  }
+
+  private async authorize({
+    provider,
+    request,
+  }: IAskedOfMain['auth']['question']): Promise<IAuthVerdict> {
+    const access = this.parts.proxy.router.providers.get(provider);
+    const verdict: IAuthVerdict | undefined = await access?.check(request, undefined);
+    return verdict ?? UNAVAILABLE;
+  }
+
+  private async serve({
+    name,
+    request,
+  }: IAskedOfMain['service']['question']): Promise<IWebServiceAnswer> {
+    const service = this.parts.proxy.services.find((one) => one.name === name);
+    // It is gone, and the worker does not know it yet.
+    if (service === undefined) return { status: 503, headers: {}, body: Buffer.alloc(0) };
+    return service.handle({ ...request, body: bufferOf(request.body) });
   }
 }

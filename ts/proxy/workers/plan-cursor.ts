@@ -114,7 +114,10 @@ export class PlanCursor {
     const logLevels = levels.filter((level) => logger.enabled(level));
     const events = eventNames.filter((name) => bus.has(name));
     const { drainTimeoutMs } = proxy;
-    const switches = { logLevels, events, drainTimeoutMs };
+    const services = proxy.services.map(({ name, scope, bodyBytesMax }) => {
+      return { name, scope, bodyBytesMax };
+    });
+    const switches = { logLevels, events, drainTimeoutMs, services };
     const text = JSON.stringify(switches);
     if (text !== this.switches) Object.assign(part, switches);
     this.switches = text;

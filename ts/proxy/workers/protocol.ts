@@ -15,6 +15,8 @@ import type { IProblem, TErrorCode } from '../../core/errors.ts';
 import type { TLogEvent } from '../../core/log-event.ts';
 import type { ITrafficDelta } from '../../metrics/tracker.ts';
 import type { IRateSettings, IRateVerdict } from '../../net/rate-limiter.ts';
+import type { IWebService, IWebServiceAnswer, IWebServiceRequest } from '../../net/web-service.ts';
+import type { INameLookup } from '../name-source.ts';
 import type { TRouteConditions } from '../stand-ins.ts';
 
 /**
@@ -83,7 +85,12 @@ export interface IPlanPart {
   /** Events that somebody listens to. */
   events?: readonly TEventName[];
   drainTimeoutMs?: number;
+  /** All of them, in place of those before. */
+  services?: readonly IRemoteService[];
 }
+
+/** A service that main has, as workers know it. */
+export type IRemoteService = Omit<IWebService, 'handle'>;
 
 /** Questions about limits, of one turn of a worker. They are answered in the order of the fields. */
 export interface ILimitQuestions {
@@ -199,6 +206,9 @@ export interface IAskedOfWorker {
 /** Questions of a worker that main answers. */
 export interface IAskedOfMain {
   auth: { question: { provider: string; request: IAuthRequest }; answer: IAuthVerdict };
+  service: { question: { name: string; request: IWebServiceRequest }; answer: IWebServiceAnswer };
+  /** Where a name of backends leads. */
+  name: { question: string; answer: INameLookup };
 }
 
 /** A question, and who waits for its answer. */
@@ -237,6 +247,8 @@ export type TToWorker =
   | { type: 'commit'; sequence: number; appliesPrepared: boolean }
   | { type: 'places'; messages: TPlaceMessage[] }
   | { type: 'limits'; answers: ILimitAnswers }
+  /** A name of backends leads elsewhere than before. */
+  | { type: 'name'; hostname: string; lookup: INameLookup }
   | { type: 'ping' }
   | IQuestion<IAskedOfWorker>
   | IAnswer;

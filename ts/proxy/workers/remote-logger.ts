@@ -8,6 +8,8 @@ import type { ILogLine } from './protocol.ts';
 const toldByMain: ReadonlySet<TLogEvent> = new Set<TLogEvent>([
   'backend.dead',
   'backend.alive',
+  'backend.unresolved',
+  'backend.resolved',
   'certificate.warning',
   'tcp.added',
   'tcp.changed',

@@ -4,6 +4,7 @@ import { DcError } from '../../core/errors.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
 import type { LocalLimiters } from '../../net/limiters.ts';
+import { BackendNames } from '../backend-names.ts';
 import type { ICertificateMaterial } from '../certificate-source.ts';
 import type { IPreparedWeb, ProxyManager } from '../proxy-manager.ts';
 import type { IPreparedTcp, SmartProxy } from '../tcp/index.ts';
@@ -33,6 +34,8 @@ export interface IWorkerPoolParts {
   };
   bus: EventBus;
   logger: ILogger;
+  /** Names of backends: workers ask for them here. @default there are none but what the machine knows */
+  names?: BackendNames;
   clock?: IClock;
 }
 
@@ -64,6 +67,7 @@ const listMs = 3000;
  */
 export class WorkerPool {
   private readonly parts: IWorkerPoolParts;
+  private readonly names: BackendNames;
   private readonly clock: IClock;
   private readonly links: WorkerLink[];
   private readonly desk: MainDesk;
@@ -85,11 +89,13 @@ export class WorkerPool {
   constructor(parts: IWorkerPoolParts) {
     const { clock = systemClock, bus, logger, proxy, certificates, limiters, ports } = parts;
     this.parts = parts;
+    this.names = parts.names ?? new BackendNames({ logger });
     this.clock = clock;
     this.output = new StandardOutput(logger);
     this.restarts = new Restarts(clock);
     this.desk = new MainDesk({
       proxy,
+      names: this.names,
       bus,
       logger,
       workers: parts.workers,
@@ -399,7 +405,8 @@ export class WorkerPool {
 
   /** Takes note of what changes in the main process. */
   private follow(): (() => void)[] {
-    const { bus } = this.parts;
+    const { bus, proxy } = this.parts;
+    const { names } = this;
     const { brokers } = this.desk;
     const onRoute = ({ routeId }: { routeId: string }) => {
       brokers.review(routeId);
@@ -414,6 +421,8 @@ export class WorkerPool {
       this.healthChanged(routeId, backendId);
     };
     bus.onInterest = () => this.schedule();
+    proxy.onServices = () => this.schedule();
+    names.onChange = (hostname) => this.nameChanged(hostname);
     return [
       bus.on('route.added', onRoute),
       bus.on('route.changed', onRoute),
@@ -425,8 +434,16 @@ export class WorkerPool {
       bus.on('backend.alive', onHealth),
       () => {
         bus.onInterest = null;
+        proxy.onServices = null;
+        names.onChange = null;
       },
     ];
+  }
+
+  private nameChanged(hostname: string): void {
+    const lookup = this.names.knownNow(hostname);
+    if (lookup === undefined) return;
+    for (const { child } of this.links) child?.post({ type: 'name', hostname, lookup });
   }
 
   private healthChanged(group: string, backend: string): void {

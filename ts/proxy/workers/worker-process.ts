@@ -12,6 +12,7 @@ import { isTcpHandle } from '../../net/handles.ts';
 import { PortTable } from '../../net/port-table.ts';
 import { HandedPorts } from '../../net/ports.ts';
 import { BUSY } from '../access/access.ts';
+import { BackendNames } from '../backend-names.ts';
 import { announcingGuard } from '../descriptor-guard.ts';
 import type { ILiveConnection } from '../live-connection.ts';
 import { NamedLimits } from '../named-limits.ts';
@@ -20,6 +21,7 @@ import { SmartProxy } from '../tcp/index.ts';
 import { UdpForwarder } from '../udp/index.ts';
 import { FollowingHealth } from './following-health.ts';
 import { GivenCertificates } from './given-certificates.ts';
+import type { IMainChannel } from './main-channel.ts';
 import { Outbox } from './outbox.ts';
 import { type IPrepared, PlanTaker } from './plan-taker.ts';
 import type {
@@ -29,24 +31,14 @@ import type {
   IPreparedPlan,
   IQuestion,
   TPlaceMessage,
-  TToMain,
   TToWorker,
 } from './protocol.ts';
 import { Questions, remoteErrorOf } from './questions.ts';
 import { RemoteLogger } from './remote-logger.ts';
+import { remoteService } from './remote-service.ts';
 import { SharedLimiters } from './shared-limiters.ts';
 import { type IPlaceDesk, SharedQueue } from './shared-queue.ts';
 import { WorkCollector } from './work-collector.ts';
-
-/** How the worker reaches main. */
-export interface IMainChannel {
-  /** @param onSent called when the message is out. */
-  send(message: TToMain, onSent?: () => void): void;
-  /** Messages that are still on their way to main. */
-  readonly unsent: number;
-  /** Ends the process. */
-  exit(code: number): void;
-}
 
 const reportMs = 250;
 /** Messages on their way to main above which events and log lines are dropped. */
@@ -71,6 +63,7 @@ export class WorkerProcess {
   private readonly bus: EventBus;
   private readonly logger: RemoteLogger;
   private readonly health: FollowingHealth;
+  private readonly names: BackendNames;
   private readonly certificates: GivenCertificates;
   private readonly handed: HandedPorts;
   private readonly limiters: SharedLimiters;
@@ -109,7 +102,11 @@ export class WorkerProcess {
     this.limits = new NamedLimits(this.limiters);
     const desk = this.placeDesk(begin.workers);
     this.health = new FollowingHealth({ bus, logger, clock }, (report) => outbox.health(report));
-    const { health, certificates, limiters, lists, limits } = this;
+    const { health, certificates, limiters, lists, limits, questions } = this;
+    // Main looks names up, for all of its workers.
+    const lookup = (hostname: string) => questions.ask('name', hostname);
+    this.names = new BackendNames({ clock, logger, source: { lookup } });
+    const { names } = this;
     this.handed = new HandedPorts(null, announcingGuard(bus, logger));
     const ports = new PortTable(this.handed);
     this.proxy = new ProxyManager(
@@ -120,6 +117,7 @@ export class WorkerProcess {
         clock,
         certificates,
         health,
+        names,
         limiters,
         lists,
         limits,
@@ -139,6 +137,7 @@ export class WorkerProcess {
       limiters,
       lists,
       health,
+      names,
       contexts,
       ticketKeys,
       bridge: proxy.bridge,
@@ -146,7 +145,7 @@ export class WorkerProcess {
       logger,
       clock,
       udp: new UdpForwarder({
-        ...{ limiters, lists, health, bus, logger, clock },
+        ...{ limiters, lists, health, names, bus, logger, clock },
         reusePort: true,
         // The siblings have them as well.
         isAlone: () => false,
@@ -196,6 +195,9 @@ export class WorkerProcess {
       case 'limits':
         this.limiters.answered(message.answers);
         break;
+      case 'name':
+        this.names.told(message.hostname, message.lookup);
+        break;
       case 'ping':
         this.channel.send({ type: 'pong' });
         break;
@@ -220,6 +222,10 @@ export class WorkerProcess {
     if (part.drainTimeoutMs !== undefined) this.tcp.drainTimeoutMs = part.drainTimeoutMs;
     if (part.logLevels !== undefined) this.logger.levels = new Set(part.logLevels);
     if (part.events !== undefined) this.forward(new Set(part.events));
+    if (part.services !== undefined) {
+      const { proxy, questions, channel } = this;
+      proxy.services = part.services.map((one) => remoteService(one, questions, channel));
+    }
   }
 
   private commit(sequence: number, appliesPrepared: boolean): void {

@@ -1,6 +1,7 @@
 /** The file that a worker process runs: `WorkerPool` forks it. */
+import type { IMainChannel } from './main-channel.ts';
 import type { TToWorker } from './protocol.ts';
-import { type IMainChannel, WorkerProcess } from './worker-process.ts';
+import { WorkerProcess } from './worker-process.ts';
 
 let worker: WorkerProcess | null = null;
 

@@ -25,6 +25,7 @@ export const basicCodecs = {
   MG: oneName('a domain name'),
   MR: oneName('a domain name'),
   DNAME: codecOf({ fields: [name('a domain name', { lowered: true })] }),
+  ALIAS: codecOf({ fields: [name('a domain name')] }),
   SOA: codecOf({
     fields: [
       name('the name of the primary server', { lowered: true }),
