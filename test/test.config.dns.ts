@@ -99,6 +99,28 @@ const planes: { dns: unknown; paths: string[]; why: string }[] = [
     why: 'servers for recursion',
   },
   { dns: { resolver: { servers: ['::1'] } }, paths: [], why: 'servers alone' },
+  {
+    dns: { resolver: { mode: 'recurse', rootHints: 'private.root', trustAnchors: 'root.key' } },
+    paths: [],
+    why: 'files of a private root',
+  },
+  {
+    dns: {
+      resolver: { mode: 'recurse', rootHints: ['10.0.0.1'], trustAnchors: ['. DS 1 13 2 aa'] },
+    },
+    paths: [],
+    why: 'a private root in place',
+  },
+  {
+    dns: { resolver: { mode: 'recurse', rootHints: ['ns.example'], trustAnchors: [] } },
+    paths: ['dns.resolver.rootHints', 'dns.resolver.trustAnchors'],
+    why: 'names as hints, no anchor',
+  },
+  {
+    dns: { resolver: { servers: ['::1'], rootHints: ['::1'], trustAnchors: 'root.key' } },
+    paths: ['dns.resolver.rootHints', 'dns.resolver.trustAnchors'],
+    why: 'a root that nobody asks',
+  },
   { dns: { resolver: { mode: 'recursive' } }, paths: ['dns.resolver.mode'], why: 'another word' },
   {
     dns: { resolver: { ttlMin: 60, ttlMax: 30 } },

@@ -123,6 +123,16 @@ test('the NSEC of a wildcard is expanded, with the proof that nothing is closer'
   );
 });
 
+test('compact denial: the NSEC of a name that does not exist is an answer, as its types say', () => {
+  const { ask } = setup('compact');
+  const { answer, authority, rcode } = ask('nothing.example.org', 'NSEC');
+  assert.deepEqual(
+    answer.map(({ type }) => recordTypeName(type)),
+    ['NSEC', 'RRSIG'],
+  );
+  assert.deepEqual([authority.length, rcode], [0, 0]);
+});
+
 /** Checks every set that has signatures, and that only the synthesised and the foreign have none. */
 function signedSets(records: readonly IRecord[], dnskey: IZoneKey, now: number): number {
   const sets = groupRecords(records);

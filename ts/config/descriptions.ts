@@ -140,7 +140,13 @@ IDnsResolverOptions.mode: The machine's servers, \`servers\`, or everybody from 
   @default 'system', or 'forward' with \`servers\`
 IDnsResolverOptions.servers: For \`forward\`: \`192.0.2.1\`, \`192.0.2.1:5353\`, \`tcp://…\`,
   \`tls://192.0.2.1#name.example\`, \`https://name.example/dns-query@192.0.2.1\`.
+IDnsResolverOptions.rootHints: For \`recurse\`: servers of another root, as the path of a file
+  such as \`named.root\`, relative to the configuration file, or as addresses. @default those of the
+  public root
 IDnsResolverOptions.validate: Validates by DNSSEC. @default true for \`recurse\`, else false
+IDnsResolverOptions.trustAnchors: Keys that validation begins with: DS or DNSKEY records, as the
+  path of a file, relative to the configuration file, or as lines. @default those of the public
+  root
 IDnsResolverOptions.clients: Clients that are served: addresses, CIDRs or \`@list\`. @default
   nobody
 IDnsResolverOptions.cacheBytesMax: Bytes of the cache. @default 33554432, i.e. 32 MiB

@@ -15,6 +15,8 @@ import {
   dnsClient,
   keyName,
   nsid,
+  peerAddress,
+  recordLine,
   resolverServer,
   sharedSecret,
   ttl,
@@ -27,7 +29,15 @@ import {
   type TLooseObject,
   type TRefuse,
 } from './schema-object.ts';
-import { address, intervalMs, listenPort, text, urlPath, whole } from './schema-scalar.ts';
+import {
+  address,
+  filePath,
+  intervalMs,
+  listenPort,
+  text,
+  urlPath,
+  whole,
+} from './schema-scalar.ts';
 import { entrypointName, entrypointTlsSchema } from './schema-web.ts';
 import { zoneSchema } from './schema-zone.ts';
 
@@ -88,7 +98,9 @@ export const dnsResolverSchema = z
   .strictObject({
     mode: z.enum(['system', 'forward', 'recurse']).optional(),
     servers: filledArray(resolverServer, 'server').optional(),
+    rootHints: z.union([filePath, filledArray(peerAddress, 'address')]).optional(),
     validate: z.boolean().optional(),
+    trustAnchors: z.union([filePath, filledArray(recordLine, 'record')]).optional(),
     clients: z.array(dnsClient).optional(),
     cacheBytesMax: whole(65_536, 1_099_511_627_776).optional(),
     ttlMin: ttl.optional(),
@@ -136,7 +148,15 @@ export type TDnsSchemaCheck = [
   TFits<keyof IDnsResolverOptions, keyof z.output<typeof dnsResolverSchema>>,
 ];
 
-function checkResolver({ mode, servers, ttlMin, ttlMax }: TLooseObject, refuse: TRefuse): void {
+function checkResolver(resolver: TLooseObject, refuse: TRefuse): void {
+  const { mode, servers, rootHints, validate, trustAnchors, ttlMin, ttlMax } = resolver;
+  if (rootHints !== undefined && mode !== 'recurse') {
+    refuse(['rootHints'], 'Must be absent without "mode: recurse": no root is asked');
+  }
+  const validates = validate === true || (mode === 'recurse' && validate !== false);
+  if (trustAnchors !== undefined && !validates) {
+    refuse(['trustAnchors'], 'Must be absent without "validate: true": nothing is validated');
+  }
   if (mode === 'forward' && servers === undefined) {
     refuse(['servers'], 'Must be given with "mode: forward": the servers that are asked');
   }

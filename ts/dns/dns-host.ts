@@ -67,6 +67,7 @@ export class DnsHost {
       workers: parts.workers,
       guard: parts.guard,
       resolver: parts.resolverParts,
+      baseFolder,
       special: (view, plain) => this.specialOf(view, plain),
       specialCounts: () => ({
         transfers: { out: counters.out, in: counters.in, failed: counters.failed },

@@ -195,8 +195,18 @@ export interface IDnsResolverOptions {
    * `https://name.example/dns-query@192.0.2.1`.
    */
   servers?: string[];
+  /**
+   * For `recurse`: servers of another root, as the path of a file such as `named.root`, relative to the
+   * configuration file, or as addresses. @default those of the public root
+   */
+  rootHints?: string | string[];
   /** Validates by DNSSEC. @default true for `recurse`, else false */
   validate?: boolean;
+  /**
+   * Keys that validation begins with: DS or DNSKEY records, as the path of a file, relative to the
+   * configuration file, or as lines. @default those of the public root
+   */
+  trustAnchors?: string | string[];
   /** Clients that are served: addresses, CIDRs or `@list`. @default nobody */
   clients?: string[];
   /** Bytes of the cache. @default 33554432, i.e. 32 MiB */

@@ -308,18 +308,15 @@ export class Answerer implements IQueryHandler {
     if (query.length < headerBytes || (query[2] as number) & 0x80) return 0;
     const code = ((query[2] as number) >>> 3) & 15;
     const isKnown = code === opcode.QUERY || code === opcode.NOTIFY || code === opcode.UPDATE;
-    // What follows the header of another opcode cannot be read: RFC 8906 §3.1.4.
-    if (!isKnown) return this.answerHeader(query, out, rcode.NOTIMP);
-    return this.answerDecoded(query, client, out);
+    return isKnown ? this.answerDecoded(query, client, out) : this.answerUnknown(query, out);
   }
 
-  private answerHeader(query: Buffer, out: Buffer, code: number): number {
-    query.copy(out, 0, 0, 4);
-    out[2] = ((query[2] as number) & 0x79) | 0x80;
-    out[3] = code;
-    out.fill(0, 4, headerBytes);
-    this.note(code, headerBytes, headerBytes);
-    return headerBytes;
+  /** What follows the header need not be what it is in a query (RFC 8906 §3.1.4), but EDNS is answered. */
+  private answerUnknown(query: Buffer, out: Buffer): number {
+    const message = decodeMessage(query);
+    const edns = isMessageError(message) ? null : message.edns;
+    const opt = edns === null ? null : this.optOf(edns, []);
+    return this.write(query, { question: [], rcode: rcode.NOTIMP, opt }, out);
   }
 
   private answerDecoded(query: Buffer, client: IDnsClient, out: Buffer): number {

@@ -284,9 +284,18 @@ export class ZoneSigner {
         return { ...nothing, answer: own, authority: this.withSignatures(expanded) };
       }
       case 'nxdomain': {
-        const authority = this.negative(zone, this.denier.nxdomain(zone, name, found));
-        const nxdomain = this.options.denial !== 'compact';
-        return { ...nothing, authority, nxdomain, denied: true };
+        const proof = this.denier.nxdomain(zone, name, found);
+        const isCompact = this.options.denial === 'compact';
+        // The one record that such a name has: "there is none" would contradict its own types.
+        if (isCompact && type === recordType.NSEC) {
+          return { ...nothing, answer: this.withSignatures(proof), denied: true };
+        }
+        return {
+          ...nothing,
+          authority: this.negative(zone, proof),
+          nxdomain: !isCompact,
+          denied: true,
+        };
       }
     }
   }

@@ -10,6 +10,9 @@ export class ClientSet {
   private readonly addresses: CidrSet;
   private readonly names: readonly string[];
   private readonly lists: INamedSets;
+  /** Who was looked for last: often the same one asks again. */
+  private last = '';
+  private isLastIn = false;
 
   /** @throws DcError `CONFIG_INVALID` for what is neither an address, a CIDR nor `@list`. */
   constructor(entries: readonly string[], lists: INamedSets) {
@@ -20,7 +23,11 @@ export class ClientSet {
 
   /** Whether the client is one of them; nobody is in a list that is not there. */
   contains(address: string): boolean {
-    if (this.addresses.contains(address)) return true;
+    if (address !== this.last) {
+      this.last = address;
+      this.isLastIn = this.addresses.contains(address);
+    }
+    if (this.isLastIn) return true;
     for (const name of this.names) if (this.lists.get(name)?.contains(address)) return true;
     return false;
   }

@@ -59,6 +59,8 @@ export interface IDnsPlaneParts {
   readonly specialCounts?: () => TSpecialCounts;
   /** Refuses connections while descriptors are short. @default none is refused */
   readonly guard?: DescriptorGuard;
+  /** Folder that files of the resolver's options are relative to. @default the working folder */
+  readonly baseFolder?: () => string;
   /** Of the resolvers that are made, for tests. @default the machine's network and files */
   readonly resolver?: Partial<IResolverOptions>;
 }
@@ -120,8 +122,8 @@ export class DnsPlane implements IDnsPlane {
     });
     const { handler, counters, zones } = this.front;
     const own = ownZones(zones.setOf(null));
-    const { resolver: overrides } = parts;
-    this.service = new ResolverService({ clock, logger, own, overrides });
+    const { resolver: overrides, baseFolder } = parts;
+    this.service = new ResolverService({ clock, logger, own, overrides, baseFolder });
     this.resolver = this.service;
     this.cache = new CacheView(this.service, clock);
     this.streams = new StreamServer({ handler, counters, clock, onFault, streamsMax });

@@ -14,6 +14,7 @@ import {
   writePackedAnswer,
 } from '../resolver/packed-answer.ts';
 import type { ClientSet } from './client-set.ts';
+import { RecentAnswers, recentBytesMax } from './recent-answers.ts';
 import type { ResolverService } from './resolver-service.ts';
 
 /** Second 16 bits of the header. */
@@ -28,6 +29,7 @@ export class Recursion implements IForeignAnswers {
   reason: IExtendedError | null = null;
   private readonly clients: ClientSet;
   private readonly service: ResolverService;
+  private readonly recent = new RecentAnswers();
   /** Kept answers without what only clients with DO get. */
   private readonly plain = new WeakMap<IPackedAnswer, IPackedAnswer>();
 
@@ -45,6 +47,11 @@ export class Recursion implements IForeignAnswers {
     const { nameLength, type, dnssec } = question;
     const header = query.readUInt16BE(2);
     const checkingDisabled = (header & flag.disabled) !== 0;
+    const recent = this.recent.find(question, checkingDisabled);
+    if (recent !== null && recent.owner === caching && caching.repeat(recent.entry)) {
+      if (recent.packed.length > sizeMax) return 0;
+      return this.writeOut(recent.packed, cache.ttlOf(recent.entry), header, query, dnssec, out);
+    }
     // A refresh that begins here goes on using the name.
     const name = Buffer.from(question.name.subarray(0, nameLength));
     const entry = caching.peek({ name, type, checkingDisabled });
@@ -53,6 +60,21 @@ export class Recursion implements IForeignAnswers {
     // That of a name further up has another question.
     const isForName = nameEnd(packed.bytes, headerBytes) === headerBytes + nameLength;
     if (!isForName || packed.length > sizeMax || packed.rcode > rcode.NXDOMAIN) return 0;
+    if (packed.bytes.length <= recentBytesMax) {
+      this.recent.keep({ owner: caching, question, checkingDisabled, entry, packed });
+    }
+    return this.writeOut(packed, cache.ttlOf(entry), header, query, dnssec, out);
+  }
+
+  private writeOut(
+    packed: IPackedAnswer,
+    ttlOf: (ttl: number) => number,
+    header: number,
+    query: Buffer,
+    dnssec: boolean,
+    out: Buffer,
+  ): number {
+    const checkingDisabled = (header & flag.disabled) !== 0;
     const wantsProof = dnssec || (header & flag.authenticated) !== 0;
     const isProven = packed.security === 'secure' && wantsProof && !checkingDisabled;
     const flags =
@@ -64,7 +86,7 @@ export class Recursion implements IForeignAnswers {
       packed.rcode;
     const { extendedError } = packed;
     this.reason = extendedError === null ? null : { code: extendedError.code, text: '' };
-    return writePackedAnswer(packed, out, 0, query, flags, cache.ttlOf(entry));
+    return writePackedAnswer(packed, out, 0, query, flags, ttlOf);
   }
 
   async answer({ query, own, finish }: IForeignQuestion): Promise<Buffer | null> {

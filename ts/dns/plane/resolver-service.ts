@@ -8,6 +8,7 @@ import { CidrSet } from '../../net/cidr.ts';
 import { Validator } from '../dnssec/validator.ts';
 import {
   createResolver,
+  hasPublicIpv6,
   type IOwnedResolver,
   type IResolution,
   type IResolveOptions,
@@ -17,6 +18,7 @@ import {
   type TOwnZones,
   type TResolverMode,
 } from '../resolver/index.ts';
+import { type IRootSource, readRootSource } from './root-source.ts';
 
 /** What a resolver service works with. */
 export interface IResolverServiceParts {
@@ -24,6 +26,8 @@ export interface IResolverServiceParts {
   readonly logger: ILogger;
   /** Asked before anybody else. */
   readonly own: TOwnZones;
+  /** Folder that files of the options are relative to. @default the working folder */
+  readonly baseFolder?: () => string;
   /** Of the resolver that it makes, for tests: the network, files of the system. @default the machine's */
   readonly overrides?: Partial<IResolverOptions>;
 }
@@ -31,12 +35,15 @@ export interface IResolverServiceParts {
 /** A resolver for options; the one in force when they are the same. */
 export interface IPreparedResolver {
   readonly options: IDnsResolverOptions;
+  /** As it was in the files of the options. */
+  readonly root: IRootSource;
   readonly owned: IOwnedResolver;
 }
 
 const cacheBytesMaxDefault = 33_554_432;
 /** What is under way at a resolver that is replaced has so long to end. */
 const graceMs = 15_000;
+const publicRoot: IRootSource = { hints: undefined, anchors: undefined };
 const loopback = new CidrSet(['127.0.0.0/8', '::1']);
 
 /** One resolver for all parts of the router, which follows the options. */
@@ -49,7 +56,7 @@ export class ResolverService implements IResolver {
   /** Asks the servers of the machine until other options are applied. */
   constructor(parts: IResolverServiceParts) {
     this.parts = parts;
-    this.inForce = { options: {}, owned: this.make({}) };
+    this.inForce = { options: {}, root: publicRoot, owned: this.make({}, publicRoot) };
   }
 
   /** The resolver of the options in force; ask for it anew each time. */
@@ -64,8 +71,11 @@ export class ResolverService implements IResolver {
   /** Makes the resolver for options, which opens nothing. @throws DcError `CONFIG_INVALID` */
   prepare({ clients: _, ...options }: IDnsResolverOptions = {}): IPreparedResolver {
     const { inForce } = this;
-    if (isDeepStrictEqual(options, inForce.options) && !this.isStopped) return inForce;
-    return { options, owned: this.make(options) };
+    const root = readRootSource(options, this.parts.baseFolder ?? process.cwd);
+    const isSame =
+      isDeepStrictEqual(options, inForce.options) && isDeepStrictEqual(root, inForce.root);
+    if (isSame && !this.isStopped) return inForce;
+    return { options, root, owned: this.make(options, root) };
   }
 
   /** Asks like that from the next question on; what is under way ends as it began. */
@@ -94,14 +104,14 @@ export class ResolverService implements IResolver {
     owned.close();
   }
 
-  private make(options: IDnsResolverOptions): IOwnedResolver {
+  private make(options: IDnsResolverOptions, { hints, anchors }: IRootSource): IOwnedResolver {
     const { clock, logger, own, overrides } = this.parts;
     const { servers = [], staleTtlMax, prefetch = true } = options;
     const mode = options.mode ?? (servers.length > 0 ? 'forward' : 'system');
     const validate = options.validate ?? mode === 'recurse';
     return createResolver({
-      mode: modeOf(mode, servers),
-      validator: validate ? new Validator({}, clock) : null,
+      mode: mode === 'recurse' ? recursionFrom(hints) : modeOf(mode, servers),
+      validator: validate ? new Validator(anchors === undefined ? {} : { anchors }, clock) : null,
       cache: {
         bytesMax: options.cacheBytesMax ?? cacheBytesMaxDefault,
         ...(options.ttlMin === undefined ? {} : { ttlSecondsMin: options.ttlMin }),
@@ -127,7 +137,14 @@ export class ResolverService implements IResolver {
   }
 }
 
-function modeOf(mode: 'system' | 'forward' | 'recurse', texts: readonly string[]): TResolverMode {
+function recursionFrom(hints: IRootSource['hints']): TResolverMode {
+  // Whoever names servers by IPv6 reaches them.
+  const isNamed = hints?.some(([, ...addresses]) => addresses.some((one) => one.includes(':')));
+  const ipv6 = isNamed === true || hasPublicIpv6();
+  return { type: 'recurse', ipv6, ...(hints !== undefined && { hints }) };
+}
+
+function modeOf(mode: 'system' | 'forward', texts: readonly string[]): TResolverMode {
   if (mode !== 'forward') return { type: mode };
   const upstreams = texts.map(serverOf);
   // Nobody is on the way who could have set AD: RFC 6840 §5.8.

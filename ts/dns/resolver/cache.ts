@@ -42,6 +42,8 @@ export const cacheDefaults = {
 export const staleTtlSeconds = 30;
 /** After a refresh failed, a stale answer is given at once for so long: RFC 8767 §5. */
 const staleRetryMs = 30_000;
+/** Of so many uses by `use` one counts for the order in which entries go. */
+const touchEvery = 16;
 /** Objects, key and table of an entry, about. */
 const entryBytes = 700;
 
@@ -69,6 +71,8 @@ class Entry implements ICacheEntry {
   readonly expiresMs: number;
   readonly bytes: number;
   hits = 0;
+  /** Whether a cache has it. */
+  isKept = false;
   retryMs = 0;
   newer: Entry | null = null;
   older: Entry | null = null;
@@ -157,6 +161,20 @@ export class AnswerCache {
     entry.hits++;
     this.touch(entry);
     return entry;
+  }
+
+  /**
+   * Counts a further use of an entry that `find` gave; false: the cache has it no more, or it has
+   * expired.
+   */
+  use(found: ICacheEntry, now: number): boolean {
+    const entry = found as Entry;
+    if (!entry.isKept || entry.expiresMs <= now) return false;
+    this.hits++;
+    entry.hits++;
+    // The order need not be exact, and to change it is what costs.
+    if (entry.hits % touchEvery === 0) this.touch(entry);
+    return true;
   }
 
   /** The expired answer that may be given when the servers fail; null when there is none. */
@@ -280,6 +298,7 @@ export class AnswerCache {
   private insert(entry: Entry): void {
     this.removeKey(entry.key);
     this.entries.set(entry.key, entry);
+    entry.isKept = true;
     this.bytes += entry.bytes;
     this.linkNewest(entry);
     while (this.bytes > this.limits.bytesMax && this.oldest !== null) {
@@ -295,13 +314,14 @@ export class AnswerCache {
 
   private remove(entry: Entry): void {
     this.entries.delete(entry.key);
+    entry.isKept = false;
     this.bytes -= entry.bytes;
     this.unlink(entry);
   }
 
   private touch(entry: Entry): void {
     // An entry that was removed meanwhile stays so.
-    if (entry === this.newest || this.entries.get(entry.key) !== entry) return;
+    if (entry === this.newest || !entry.isKept) return;
     this.unlink(entry);
     this.linkNewest(entry);
   }

@@ -98,6 +98,15 @@ export class CachingResolver {
   }
 
   /**
+   * Whether `peek` would give this entry, which it gave before, once more: it costs less than to look
+   * for it. False: call `peek`.
+   */
+  repeat(entry: ICacheEntry): boolean {
+    const now = this.clock.monotonic();
+    return !this.isDueAt(entry, now) && this.parts.cache.use(entry, now);
+  }
+
+  /**
    * Answers a client's question. Never rejects for what servers do: that is SERVFAIL.
    *
    * @param trace is told of each query; then the answer to the question itself is not taken from the
@@ -173,9 +182,13 @@ export class CachingResolver {
   }
 
   private isDue(entry: ICacheEntry): boolean {
+    return this.isDueAt(entry, this.clock.monotonic());
+  }
+
+  private isDueAt(entry: ICacheEntry, now: number): boolean {
     const lifeMs = entry.expiresMs - entry.storedMs;
     if (lifeMs < prefetchLifeMsMin) return false;
-    const leftMs = entry.expiresMs - this.clock.monotonic();
+    const leftMs = entry.expiresMs - now;
     return leftMs <= lifeMs * (this.parts.prefetchShare ?? prefetchShareDefault);
   }
 

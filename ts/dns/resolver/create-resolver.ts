@@ -123,7 +123,8 @@ export function createResolver(options: IResolverOptions): IOwnedResolver {
     caching,
     hosts: hosts === null ? null : () => hosts.current(),
     search: search === null ? null : () => search.current(),
-    isPublic: mode.type === 'recurse',
+    // A private root may know the private networks.
+    isPublic: mode.type === 'recurse' && mode.hints === undefined,
     own: options.own ?? null,
   });
   return { resolver, caching, cache, servers, flush, close: () => client.close() };

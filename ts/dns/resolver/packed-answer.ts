@@ -92,10 +92,15 @@ export function writePackedAnswer(
   ttlOf: (ttl: number) => number,
 ): number {
   const { bytes, length } = packed;
-  bytes.copy(target, offset, 0, length);
-  query.copy(target, offset, 0, 2);
-  target.writeUInt16BE(flags, offset + 2);
-  query.copy(target, offset + headerBytes, headerBytes, nameEnd(query, headerBytes) + 4);
+  // For so few bytes, loops are faster than calls that leave JavaScript.
+  if (offset + bytes.length <= target.length) target.set(bytes, offset);
+  else bytes.copy(target, offset, 0, length);
+  target[offset] = query[0] as number;
+  target[offset + 1] = query[1] as number;
+  target[offset + 2] = flags >>> 8;
+  target[offset + 3] = flags & 255;
+  const questionEnd = nameEnd(query, headerBytes) + 4;
+  for (let at = headerBytes; at < questionEnd; at++) target[offset + at] = query[at] as number;
   for (let at = length; at < bytes.length; at += 2) {
     const place = bytes.readUInt16BE(at);
     target.writeUInt32BE(ttlOf(bytes.readUInt32BE(place)), offset + place);

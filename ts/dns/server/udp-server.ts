@@ -253,6 +253,8 @@ class DatagramClient implements IDnsClient {
   source = '';
 
   get address(): string {
-    return canonicalIp(this.source) ?? this.source;
+    const { source } = this;
+    // The kernel's text of an IPv4 address is the normal form.
+    return source.includes(':') ? (canonicalIp(source) ?? source) : source;
   }
 }

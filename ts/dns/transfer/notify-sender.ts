@@ -108,7 +108,18 @@ export class NotifySender {
 
   private forget(id: string): void {
     this.dirty.delete(id);
-    for (const [key, target] of this.targets) if (target.id === id) this.targets.delete(key);
+    this.keep(id, new Map());
+  }
+
+  /** Forgets the servers of a zone that are not wanted any more. */
+  private keep(id: string, wanted: ReadonlyMap<string, unknown>): void {
+    let isTold = true;
+    for (const [key, target] of this.targets) {
+      if (target.id !== id || wanted.has(key)) continue;
+      this.targets.delete(key);
+      isTold &&= target.failure === null;
+    }
+    if (!isTold) this.warn(id);
   }
 
   private tell(id: string): void {
@@ -116,9 +127,7 @@ export class NotifySender {
     const wanted = new Map<string, IZonePeer>(
       (zone?.options.notify ?? []).map((peer) => [`${id} ${JSON.stringify(peer)}`, peer] as const),
     );
-    for (const [key, target] of this.targets) {
-      if (target.id === id && !wanted.has(key)) this.targets.delete(key);
-    }
+    this.keep(id, wanted);
     for (const [key, peer] of wanted) {
       const known = this.targets.get(key);
       const target = known ?? { id, peer, told: null, isRunning: false, failure: null };
@@ -190,10 +199,14 @@ export class NotifySender {
     }
     if (failure === target.failure) return;
     target.failure = failure;
-    const failures = [...this.targets.values()].filter(
-      (other) => other.id === id && other.failure !== null,
-    );
-    const texts = failures.map((other) => `${peerText(other.peer)}: ${other.failure}`);
+    this.warn(id);
+  }
+
+  /** Says in the zone's status which servers could not be told. */
+  private warn(id: string): void {
+    const texts = [...this.targets.values()]
+      .filter((target) => target.id === id && target.failure !== null)
+      .map(({ peer, failure }) => `${peerText(peer)}: ${failure}`);
     const message = `Servers could not be told of a change: ${texts.join('; ')}`;
     this.parts.book.warn(id, 'notify', texts.length === 0 ? null : message);
   }

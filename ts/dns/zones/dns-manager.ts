@@ -73,8 +73,7 @@ export class DNSManager implements IOwnedRecordBook {
   /** Removes nothing by itself any more. */
   stop(): void {
     this.isRunning = false;
-    this.timer?.cancel();
-    this.timer = null;
+    this.arm(null);
   }
 
   /** Whether records at a name, absolute with or without the trailing dot, would be ours and seen. */
@@ -218,17 +217,21 @@ export class DNSManager implements IOwnedRecordBook {
     return { zone: place.zone.id, name: wire, type, ttl, rdatas, owner, purpose, expiresAtMs };
   }
 
-  /** One timer, for what expires first. */
+  /** Waits for what expires first. */
   private plan(): void {
-    this.timer?.cancel();
-    this.timer = null;
-    if (!this.isRunning) return;
     let first = Number.POSITIVE_INFINITY;
     for (const { expiresAtMs = first } of this.book.ownedRecords().all()) {
       first = Math.min(first, expiresAtMs);
     }
-    if (first === Number.POSITIVE_INFINITY) return;
-    this.timer = this.clock.setTimeout(() => void this.expire(), first - this.clock.now());
+    this.arm(first === Number.POSITIVE_INFINITY ? null : first - this.clock.now());
+  }
+
+  /** There is one timer at most. @param delayMs null: there is nothing to wait for. */
+  private arm(delayMs: number | null): void {
+    this.timer?.cancel();
+    this.timer = null;
+    if (delayMs === null || !this.isRunning) return;
+    this.timer = this.clock.setTimeout(() => void this.expire(), delayMs);
   }
 
   private async expire(): Promise<void> {
@@ -240,8 +243,7 @@ export class DNSManager implements IOwnedRecordBook {
     } catch (error) {
       const message = 'Records that have expired cannot be removed';
       this.logger.error('zone.failed', message, { error });
-      if (!this.isRunning) return;
-      this.timer = this.clock.setTimeout(() => void this.expire(), retryMs);
+      this.arm(retryMs);
       return;
     }
     this.plan();

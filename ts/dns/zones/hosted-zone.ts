@@ -52,6 +52,8 @@ export class HostedZone implements IHostedZone, IZoneIdentity {
   isStale = false;
   /** When the serial has to rise though nothing has changed. */
   raise: ITimer | null = null;
+  /** When a state that could not be stored is tried again. */
+  retry: ITimer | null = null;
   private readonly versions = new VersionHistory();
   private readonly warningsByPart = new Map<string, readonly string[]>();
 
@@ -86,6 +88,14 @@ export class HostedZone implements IHostedZone, IZoneIdentity {
   warn(part: string, messages: readonly string[]): void {
     if (messages.length === 0) this.warningsByPart.delete(part);
     else this.warningsByPart.set(part, messages);
+  }
+
+  /** Nothing is done later any more. */
+  cancelTimers(): void {
+    this.raise?.cancel();
+    this.retry?.cancel();
+    this.raise = null;
+    this.retry = null;
   }
 
   /** Takes note that a serial was given away. */

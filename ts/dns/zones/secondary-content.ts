@@ -49,9 +49,9 @@ export class SecondaryContent {
     this.parts.bus.emit('zone.expired', { zone: zone.id });
   }
 
-  /** Stores all that waits. */
-  flush(): Promise<void> {
-    return this.saver.flush();
+  /** Stores all that waits, and from now on nothing later. */
+  stop(): Promise<void> {
+    return this.saver.stop();
   }
 
   /** A zone is served no more. */

@@ -12,8 +12,9 @@ const pauseMs = 60_000;
 export class TransferSaver {
   private readonly parts: IBookParts;
   /** Those with something that the store does not have. */
-  private readonly waiting = new Map<HostedZone, ITimer | null>();
+  private readonly waiting = new Map<HostedZone, ITimer>();
   private readonly savedAtMs = new WeakMap<HostedZone, number>();
+  private isStopped = false;
 
   constructor(parts: IBookParts) {
     this.parts = parts;
@@ -27,12 +28,12 @@ export class TransferSaver {
     const isUrgent = isSmall && zone.base !== zone.storedBase;
     if (isUrgent || nowMs >= dueMs) return this.save(zone);
     if (this.waiting.has(zone)) return;
-    const timer = this.parts.clock.setTimeout(() => this.saveLater(zone), dueMs - nowMs);
-    this.waiting.set(zone, timer);
+    this.saveLater(zone, dueMs - nowMs);
   }
 
-  /** Stores all that waits. */
-  async flush(): Promise<void> {
+  /** Stores all that waits, and from now on nothing later. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
     for (const zone of [...this.waiting.keys()]) await this.save(zone);
   }
 
@@ -42,8 +43,10 @@ export class TransferSaver {
     this.waiting.delete(zone);
   }
 
-  private saveLater(zone: HostedZone): void {
-    void zone.jobs.run(() => this.save(zone));
+  private saveLater(zone: HostedZone, delayMs: number): void {
+    if (this.isStopped || !zone.isLive) return;
+    const run = (): void => void zone.jobs.run(() => this.save(zone));
+    this.waiting.set(zone, this.parts.clock.setTimeout(run, delayMs));
   }
 
   /** Never rejects: the zone is answered for, and is fetched again after a restart. */
@@ -68,8 +71,7 @@ export class TransferSaver {
       zone.warn('store', [`What was fetched cannot be stored: ${reason}`]);
       const message = `What was fetched of "${zone.id}" cannot be stored`;
       parts.logger.error('zone.failed', message, { zone: zone.id, error });
-      const timer = parts.clock.setTimeout(() => this.saveLater(zone), pauseMs);
-      this.waiting.set(zone, timer);
+      this.saveLater(zone, pauseMs);
     }
     this.savedAtMs.set(zone, parts.clock.monotonic());
   }

@@ -130,7 +130,7 @@ export class ZoneBook implements IZoneBook {
     await this.stages.expansion.stop();
     await this.stages.signing.stop();
     for (const zone of this.index.all()) await zone.jobs.idle();
-    await this.secondaries.flush();
+    await this.secondaries.stop();
     await this.parts.writer.idle();
   }
 

@@ -132,8 +132,7 @@ export class ZonePublisher {
   retire(zone: HostedZone): void {
     const { index, stages, states } = this.parts;
     zone.isLive = false;
-    zone.raise?.cancel();
-    zone.raise = null;
+    zone.cancelTimers();
     states.set(zone.id, zone.saved);
     if (index.get(zone.id) === zone) index.delete(zone);
     if (!zone.dynamics.isEmpty) stages.expansion.served(zone, { aliases: [], health: [] });
@@ -143,10 +142,7 @@ export class ZonePublisher {
   /** Sets no timers from now on. */
   stop(): void {
     this.isStopped = true;
-    for (const zone of this.parts.index.all()) {
-      zone.raise?.cancel();
-      zone.raise = null;
-    }
+    for (const zone of this.parts.index.all()) zone.cancelTimers();
   }
 
   /** What expansion or signing gives for a zone has changed: it is published anew, soon. */
@@ -195,9 +191,15 @@ export class ZonePublisher {
     if (!zone.isLive) return;
     zone.saved = state;
     zone.isUnsaved = isUnsaved;
-    if (isUnsaved) this.parts.clock.setTimeout(() => this.refresh(zone.id), retryMs);
+    if (isUnsaved) this.retryLater(zone);
     if (zone.epoch !== epoch) await this.rebuild(zone);
     else this.install(zone, candidate, commit.changedSets);
+  }
+
+  private retryLater(zone: HostedZone): void {
+    zone.retry?.cancel();
+    if (this.isStopped) return;
+    zone.retry = this.parts.clock.setTimeout(() => this.refresh(zone.id), retryMs);
   }
 
   private versionOf(zone: HostedZone, commit: ICommit): ICandidate {

@@ -79,7 +79,9 @@ export class ZoneSigning implements ISigning, IZoneKeys {
   private readonly held = new Map<SignedZone, number>();
   /** On the clock's `monotonic()`: when a signer's zone is looked through again. */
   private readonly warmed = new WeakMap<object, number>();
+  /** By zone: what was logged last of its keys, and which warning. */
   private readonly told = new Map<string, string>();
+  private readonly warned = new Map<string, string>();
   private unfollow: (() => void) | null = null;
 
   constructor(parts: ISigningParts) {
@@ -154,6 +156,7 @@ export class ZoneSigning implements ISigning, IZoneKeys {
     const signed = this.hosted.get(id)?.signed ?? null;
     this.hosted.delete(id);
     this.told.delete(id);
+    this.warned.delete(id);
     if (signed === null) return;
     this.watch.forget(signed);
     this.leave(id, () => signed.stop());
@@ -317,12 +320,15 @@ export class ZoneSigning implements ISigning, IZoneKeys {
   }
 
   private warn(id: string, message: string | null): void {
-    const key = `${id} warning`;
-    if ((this.told.get(key) ?? null) === message) return;
-    if (message === null) this.told.delete(key);
-    else this.told.set(key, message);
+    // Also the same one again: the zone may have become another one of this name.
     this.parts.book.warn(id, 'dnssec', message);
-    if (message !== null) this.parts.logger.info('dnssec.waiting', message, { zone: id });
+    if ((this.warned.get(id) ?? null) === message) return;
+    if (message === null) {
+      this.warned.delete(id);
+      return;
+    }
+    this.warned.set(id, message);
+    this.parts.logger.info('dnssec.waiting', message, { zone: id });
   }
 
   private tend(zone: SignedZone): void {
