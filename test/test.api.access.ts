@@ -4,13 +4,13 @@ import { parseRoute, parseTcpEntry } from '../ts/config/parse.ts';
 import { MemoryStore } from '../ts/storage/memory-store.ts';
 import type { IAddressListInfo } from '../ts_interfaces/index.ts';
 import {
-  BreakableStore,
   type IAnswer,
   makeControl,
   route,
   startApi,
   takeInBase,
 } from './fixtures/control-plane.ts';
+import { BreakableStore } from './suites/breakable-store.ts';
 
 const access = '/api/v1/access';
 

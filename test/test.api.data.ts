@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { mask, unmask } from '../ts/api/mask.ts';
 import { mergePatch } from '../ts/api/merge-patch.ts';
 import { cursorAfter, nameOfCursor } from '../ts/api/paging.ts';
-import { SerialQueue } from '../ts/api/serial-queue.ts';
 
 // RFC 7396, appendix A.
 const patches: [target: unknown, patch: unknown, result: unknown][] = [
@@ -77,18 +76,4 @@ test('cursors lead back to any name, and foreign ones are refused', () => {
   for (const cursor of ['', '!', 'YQ==', 'Y', '_w']) {
     assert.throws(() => nameOfCursor(cursor), { code: 'REQUEST_INVALID' }, cursor);
   }
-});
-
-test('SerialQueue: one after the other, and a failure stops nobody', async () => {
-  const queue = new SerialQueue();
-  const order: string[] = [];
-  const slow = queue.run(async () => {
-    await new Promise((resolve) => setImmediate(resolve));
-    order.push('slow');
-    throw new Error('broken');
-  });
-  const next = queue.run(() => order.push('next'));
-  await assert.rejects(slow, /broken/);
-  await next;
-  assert.deepEqual(order, ['slow', 'next']);
 });

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { IZoneView } from '../ts/api/zone-service.ts';
 import type { IZoneInfo } from '../ts_interfaces/index.ts';
-import { BreakableStore, type IAnswer, startApi, takeInBase } from './fixtures/control-plane.ts';
+import { type IAnswer, startApi, takeInBase } from './fixtures/control-plane.ts';
+import { BreakableStore } from './suites/breakable-store.ts';
 
 const zones = '/api/v1/dns/zones';
 const text = { 'content-type': 'text/dns' };
@@ -214,6 +218,31 @@ test('the file’s zones: changed over, removed for good, and back again', async
   assert.equal(((await call('GET', `${zones}/example.com`)).body as IZoneView).origin, 'file');
 });
 
+test('a zone of the API names no file but that of the configuration', async (context) => {
+  const { call, control } = await startApi(context);
+  const folder = await mkdtemp(join(tmpdir(), 'dcrouter-zones-'));
+  context.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'a.zone');
+  await writeFile(file, masterFile);
+  await takeInBase(control, { zones: [{ name: 'a.example', file }] });
+  for (const [method, path, body] of [
+    ['POST', zones, { name: 'b.example', file: '/etc/passwd' }],
+    ['PUT', `${zones}/b.example`, { file }],
+    ['PUT', `${zones}/a.example`, { file: 'b.zone' }],
+    ['PATCH', `${zones}/a.example`, { file: '/etc/passwd' }],
+  ] as const) {
+    const { problems } = problem(await call(method, path, body), 422, 'ZONE_INVALID');
+    assert.deepEqual(
+      problems?.map(({ path: place }) => place),
+      ['file'],
+    );
+  }
+  const changed = await call('PATCH', `${zones}/a.example`, { transfer: ['any'] });
+  assert.equal((changed.body as IZoneView).options?.file, file);
+  await call('DELETE', `${zones}/a.example`);
+  assert.equal((await call('PUT', `${zones}/a.example`, { file })).status, 201);
+});
+
 test('GET /dns/zones: pages, filters; secondaries that serve nothing are in the status', async (context) => {
   const { call, dns } = await startApi(context);
   await call('POST', zones, small);
@@ -266,7 +295,7 @@ test('what a store does not take has not happened', async (context) => {
     (await call('PUT', `${zones}/example.com/records/x/A`, { data: '192.0.2.1' })).status >= 500,
   );
   assert.ok((await call('DELETE', `${zones}/example.com`)).status >= 500);
-  store.failure = undefined;
+  store.failure = null;
   assert.equal(dns.book.get('b.example'), undefined);
   assert.equal((await call('GET', `${zones}/example.com/records/x/A`)).status, 404);
   assert.equal((await call('POST', zones, { ...small, name: 'b.example' })).status, 201);

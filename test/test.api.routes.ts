@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IRouteView } from '../ts/api/route-view.ts';
 import { DcError } from '../ts/core/errors.ts';
-import { BreakableStore, type IAnswer, route, startApi, takeIn } from './fixtures/control-plane.ts';
+import { type IAnswer, route, startApi, takeIn } from './fixtures/control-plane.ts';
+import { BreakableStore } from './suites/breakable-store.ts';
 
 const routes = '/api/v1/routes';
 
@@ -301,6 +302,6 @@ test('a failing store: 503, and nothing has changed', async (context) => {
     [...proxy.router.routes()].map(({ id }) => id),
     ['a'],
   );
-  store.failure = undefined;
+  store.failure = null;
   assert.equal((await call('POST', routes, route('b'))).status, 201);
 });

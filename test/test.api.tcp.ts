@@ -4,13 +4,8 @@ import { parseTcpEntry } from '../ts/config/parse.ts';
 import type { DcError } from '../ts/core/errors.ts';
 import { MemoryStore } from '../ts/storage/memory-store.ts';
 import type { IDomainConfig, IPortProxySettings, ITcpEntryInfo } from '../ts_interfaces/index.ts';
-import {
-  BreakableStore,
-  type IAnswer,
-  makeControl,
-  startApi,
-  takeInBase,
-} from './fixtures/control-plane.ts';
+import { type IAnswer, makeControl, startApi, takeInBase } from './fixtures/control-plane.ts';
+import { BreakableStore } from './suites/breakable-store.ts';
 
 const tcp = '/api/v1/tcp';
 
@@ -58,7 +53,7 @@ test('POST /tcp: refused entries leave nothing behind', async (context) => {
   made.tcp.taken.clear();
   store.failure = Object.assign(new Error('disk full'));
   assert.equal((await call('POST', tcp, database)).status, 500);
-  store.failure = undefined;
+  store.failure = null;
   assert.deepEqual([made.tcp.live.size, made.tcp.open.size, made.control.tcp.size], [0, 0, 0]);
   assert.equal((await call('POST', tcp, database)).status, 201);
   problem(await call('POST', tcp, database), 409, 'TCP_EXISTS');

@@ -8,7 +8,8 @@ import { BadTokenLimiter } from '../ts/api/bad-token-limiter.ts';
 import type { INewToken } from '../ts/api/token-service.ts';
 import { ManualClock } from '../ts/core/manual-clock.ts';
 import type { ITokenInfo } from '../ts_interfaces/index.ts';
-import { BreakableStore, caller, makeControl, startApi } from './fixtures/control-plane.ts';
+import { caller, makeControl, startApi } from './fixtures/control-plane.ts';
+import { BreakableStore } from './suites/breakable-store.ts';
 
 const base = '/api/v1/tokens';
 

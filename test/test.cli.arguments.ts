@@ -82,6 +82,10 @@ test('help: of the program, of a group, of every command', async () => {
   const nothing = await run([]);
   assert.deepEqual([nothing.code, nothing.stderr], [1, stdout]);
   assert.match((await run(['help', 'route'])).stdout, /route explain URL/);
+  for (const group of [['route'], ['dns'], ['dns', 'zone']]) {
+    assert.equal((await run([...group, '--help'])).stdout, (await run(['help', ...group])).stdout);
+  }
+  assert.match((await run(['rout', '--help'])).stderr, /Did you mean "route"/);
   for (const { path: words, options } of commands) {
     const shown = (await run([...words, '--help'])).stdout;
     for (const name of Object.keys(options))

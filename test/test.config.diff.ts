@@ -290,6 +290,21 @@ test('placeProblems() finds the place of a TCP entry in the file', async () => {
   assert.deepEqual([single?.path, single?.line], ['tcp.backends[0].hostname', 1]);
 });
 
+test('placeProblems() keeps the line of a file that the configuration names', async () => {
+  const zones = [{ name: 'example.net' }, { name: 'example.org' }];
+  const text = 'dns:\n  zones:\n    - {}\n    - { name: example.org, file: a.zone }\n';
+  const config = await parseConfigText(text, { file: 'x.yaml' });
+  const place = { file: 'a.zone', line: 80, column: 5, value: '1.2.3' };
+  const message = 'a.example.org.: A: Expected an IPv4 address, found "1.2.3"';
+  const problems = [{ path: 'zones[example.org].file', message, ...place }];
+  assert.deepEqual(placeProblems(problems, { routes: [], certificates: [], zones }, config), [
+    { path: 'dns.zones[1].file', message, ...place },
+  ]);
+  const inText = [{ path: 'zones[example.org].records[0]', message: 'Expected a type', line: 3 }];
+  const [placed] = placeProblems(inText, { routes: [], certificates: [], zones }, config);
+  assert.deepEqual([placed?.line, placed?.message], [4, 'Line 3 of it: Expected a type']);
+});
+
 test('defaultDomainsOf() also looks into TCP entries', () => {
   const named = (defaultCertificate: string) => ({ tls: { defaultCertificate } });
   const web = { entrypoints: { a: named('A.example.com'), b: { tls: true } } };

@@ -36,6 +36,7 @@ test('maskSecrets() masks keys and the cookie secret, and no name of a key', () 
   assert.equal(dns?.keys?.secret?.algorithm, 'hmac-sha512');
   assert.ok(isSecretPath(['dns', 'keys', 'x', 'secret']));
   assert.ok(!isSecretPath(['dns', 'zones', 0, 'notify', 0, 'key']));
+  assert.ok(!isSecretPath(['primaries', 0, 'key']), 'of a zone of the API');
 });
 
 function changed(change: (dns: IDnsOptions) => void): string[] {

@@ -113,7 +113,7 @@ const planes: { dns: unknown; paths: string[]; why: string }[] = [
   },
   {
     dns: { resolver: { mode: 'recurse', rootHints: ['ns.example'], trustAnchors: [] } },
-    paths: ['dns.resolver.rootHints', 'dns.resolver.trustAnchors'],
+    paths: ['dns.resolver.rootHints[0]', 'dns.resolver.trustAnchors'],
     why: 'names as hints, no anchor',
   },
   {

@@ -33,6 +33,20 @@ test('systemClock: a delay longer than 2^31 ms is waited for', (context) => {
   assert.equal(runs, 1);
 });
 
+test('systemClock: a delay below zero is none, and Node has nothing to warn of', async () => {
+  const { href } = new URL('../ts/core/clock.ts', import.meta.url);
+  const code = `
+    import { systemClock } from ${JSON.stringify(href)};
+    systemClock.setTimeout(() => console.log('ran'), -2e11);
+    setTimeout(() => undefined, 50);`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    code,
+  ]);
+  assert.deepEqual([stdout, stderr], ['ran\n', '']);
+});
+
 test('systemClock: a timer does not keep the process alive', async () => {
   const url = new URL('../ts/core/clock.ts', import.meta.url).href;
   const script = `import { systemClock } from ${JSON.stringify(url)};

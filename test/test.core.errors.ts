@@ -40,7 +40,7 @@ const cases: { problem: IProblem; line: string }[] = [
     },
     line: 'dcrouter.yaml:12:7 a: is unknown (is "ROUND"; did you mean "ROUND_ROBIN"?)',
   },
-  { problem: { path: 'a', message: 'is bad', line: 2 }, line: 'line:2 a: is bad' },
+  { problem: { path: 'a', message: 'is bad', line: 2 }, line: 'line 2 a: is bad' },
   { problem: { path: 'a', message: 'is bad', value: 1n }, line: 'a: is bad (is bigint)' },
   { problem: { path: 'a', message: 'is bad', value: cyclic }, line: 'a: is bad (is object)' },
   { problem: { path: 'a', message: 'is bad', value: null }, line: 'a: is bad (is null)' },

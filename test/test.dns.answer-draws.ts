@@ -15,6 +15,7 @@ import {
   WorkBudget,
   ZoneSigner,
 } from '../ts/dns/dnssec/index.ts';
+import { singleKey } from './dns/dnssec/signed-zone.ts';
 import { decoded, plainEdns, queryFor, zoneOf } from './dns/query.ts';
 import { randomFrom } from './suites/random.ts';
 
@@ -57,8 +58,7 @@ function setup(given: readonly IDraw[] = draws, isSigned = false) {
   const random = () => next(2 ** 32) / 2 ** 32;
   const clock = new ManualClock();
   const key = DnssecKey.generate(13, entryPointFlags);
-  const keys = { published: [key], zone: [key], entry: [key] };
-  const signing = { ...keys, cds: [], cdnskey: [], dnskeyTtlS: 300 };
+  const signing = singleKey(key, 300);
   const signer = isSigned ? new ZoneSigner(zone.apex, signing, {}, clock) : null;
   const zones = new ZoneSet();
   zones.set(signer?.prepare(zone) ?? zone, signer, given);

@@ -99,6 +99,17 @@ test('DS of a child that is here too comes from the parent', () => {
   assert.equal(formatName(answer.authority[0]?.name as Buffer), 'example.org.');
 });
 
+test('DS of an alias of such a child comes from the parent too', () => {
+  const { zones, ask } = setup();
+  const more = '$TTL 300\n@ SOA ns h 1 1 1 1 60\n@ NS ns.test.\nto-child CNAME child\n';
+  const ds = `child NS ns.test.\nchild DS 1 13 2 ${'ab'.repeat(32)}\n`;
+  zones.set(zoneOf(more + ds));
+  assert.deepEqual(texts(ask('to-child.example.org', 'DS')), [
+    'to-child.example.org. CNAME',
+    'child.example.org. DS',
+  ]);
+});
+
 test('an absent zone is answered SERVFAIL with its reason', () => {
   const { zones, ask } = setup();
   ask('mail.example.org', 'A');
@@ -113,6 +124,30 @@ test('records beyond the question: addresses of MX, none when answers are minima
   assert.equal(setup().ask('example.org', 'MX').additional.length, 2);
   assert.equal(setup({ minimalResponses: true }).ask('example.org', 'MX').additional.length, 0);
   assert.equal(setup({ minimalResponses: true }).ask('example.org', 'NS').additional.length, 1);
+});
+
+test('addresses come with NS, MX, SRV, SVCB and HTTPS, not with other types, nor with ANY', () => {
+  const { zones, ask } = setup();
+  const types = [
+    'MX 1',
+    'SRV 1 1 1',
+    'SVCB 1',
+    'HTTPS 1',
+    'KX 1',
+    'AFSDB 1',
+    'NAPTR 1 1 "a" "" ""',
+  ];
+  const lines = types.map((type) => `${type.replace(/ .*/, '')} ${type} mail\n`).join('');
+  const head = '$TTL 300\n@ SOA ns h 1 1 1 1 60\n@ NS mail\nmail A 192.0.2.1\n';
+  zones.set(zoneOf(head + lines));
+  const counts = types.map((text) => {
+    const type = text.replace(/ .*/, '');
+    const [own, all] = [type, 'ANY'].map((asked) => ask(`${type}.example.org`, asked));
+    assert.equal(all?.additional.length, 0);
+    return own?.additional.length;
+  });
+  assert.deepEqual(counts, [1, 1, 1, 1, 0, 0, 0]);
+  assert.equal(ask('example.org', 'NS').additional.length, 1);
 });
 
 test('a referral that cannot hold the glue that is needed is truncated', () => {

@@ -16,6 +16,7 @@ import {
   WorkBudget,
   ZoneSigner,
 } from '../ts/dns/dnssec/index.ts';
+import { singleKey } from './dns/dnssec/signed-zone.ts';
 import { decoded, plainEdns, queryFor, zoneOf } from './dns/query.ts';
 
 const zone = zoneOf(`$TTL 300
@@ -37,14 +38,7 @@ const client = { address: '192.0.2.77', transport: 'udp' } as const;
 function setup(denial: TDenialMode) {
   const clock = new ManualClock();
   const key = DnssecKey.generate(13, entryPointFlags);
-  const signing = {
-    published: [key],
-    zone: [key],
-    entry: [key],
-    cds: [],
-    cdnskey: [],
-    dnskeyTtlS: 300,
-  };
+  const signing = singleKey(key, 300);
   const signer = new ZoneSigner(zone.apex, signing, { denial }, clock);
   const zones = new ZoneSet();
   zones.set(signer.prepare(zone), signer);

@@ -12,8 +12,8 @@ import {
   put,
   serial,
   served,
-  TestStore,
 } from './dns/book.ts';
+import { BreakableStore } from './suites/breakable-store.ts';
 
 const id = 'example.org';
 
@@ -348,7 +348,7 @@ test('discard() changes nothing, and its serial is not used for something else',
 });
 
 test('a hundred zones that change at once wait for few writes', async () => {
-  const world = await makeWorld({ store: new TestStore() });
+  const world = await makeWorld({ store: new BreakableStore() });
   await world.store.open();
   const zones = Array.from({ length: 100 }, (_, index) => ({
     ...example,

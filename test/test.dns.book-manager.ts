@@ -118,6 +118,7 @@ test('what could not be removed in time is tried again', async () => {
   world.clock.advance(1_000);
   await idle(book);
   assert.match(served(book, 'example.org.', 'TXT'), /"1"/);
+  assert.equal(world.clock.timerCount, 1);
   world.store.failure = null;
   world.clock.advance(60_000);
   await idle(book);

@@ -4,14 +4,12 @@ import { DcError } from '../ts/core/errors.ts';
 import { recordType } from '../ts/dns/codec/types.ts';
 import { DnssecKey } from '../ts/dns/dnssec/key.ts';
 import { ZoneSigner } from '../ts/dns/dnssec/zone-signer.ts';
-import {
-  type IDynamics,
-  type IExpanded,
-  type IPreparedSigning,
-  type IZoneIdentity,
-  type IZoneSigning,
-  NullExpansion,
-  NullSigning,
+import type {
+  IDynamics,
+  IExpanded,
+  IPreparedSigning,
+  IZoneIdentity,
+  IZoneSigning,
 } from '../ts/dns/zones/stages.ts';
 import type { IStoreChange } from '../ts/storage/store.ts';
 import type { IZoneOptions } from '../ts_interfaces/index.ts';
@@ -27,6 +25,8 @@ import {
   serial,
   served,
 } from './dns/book.ts';
+import { singleKey } from './dns/dnssec/signed-zone.ts';
+import { NullExpansion, NullSigning } from './dns/null-stages.ts';
 
 const id = 'example.org';
 
@@ -145,13 +145,16 @@ test('what the store has and nobody can read is left alone', async () => {
 class TestExpansion extends NullExpansion {
   address = '192.0.2.50';
   followed = 0;
+  isPending = false;
 
   override expand(zone: IZoneIdentity, source: never, dynamics: IDynamics): IExpanded {
     const { changes } = super.expand(zone, source, dynamics);
     const made = dynamics.aliases.map(({ name: owner, ttl }) => {
       return { ...change('@.example.org.', 'A', [this.address]), name: owner, ttl };
     });
-    return { changes: [...changes, ...made], draws: [], warnings: [`it is ${this.address}`] };
+    const warnings = [`it is ${this.address}`];
+    const { isPending } = this;
+    return { changes: [...changes, ...made], draws: [], warnings, isPending };
   }
 
   override served(): void {
@@ -187,6 +190,40 @@ test('another expansion is published anew under another serial, which a restart 
   assert.equal(expansion.followed, 3, 'once for each book');
 });
 
+test('what is not known yet after a restart leaves the serial as it was', async () => {
+  const expansion = new TestExpansion();
+  const world = await makeWorld({ stages: { expansion, signing: new NullSigning() } });
+  const zone = { ...example, records: ['www ALIAS a.example.'] };
+  await (await openBook(world, [zone])).stop();
+  for (const [address, later] of [
+    ['192.0.2.50', 1],
+    ['192.0.2.51', 2],
+  ] as const) {
+    Object.assign(expansion, { address: '192.0.2.99', isPending: true });
+    const book = await openBook(world, [zone]);
+    assert.equal(serial(book), 1);
+    assert.equal(book.get(id)?.served?.isProvisional, true);
+    assert.deepEqual(book.get(id)?.history, [], 'nobody gets the differences to it');
+    Object.assign(expansion, { address, isPending: false });
+    expansion.onChanged(id);
+    await settle();
+    assert.equal(serial(book), later, 'what it was keeps the serial');
+    assert.equal(book.get(id)?.served?.isProvisional, false);
+    await book.stop();
+  }
+});
+
+test('a change counts also while something is not known', async () => {
+  const expansion = new TestExpansion();
+  const world = await makeWorld({ stages: { expansion, signing: new NullSigning() } });
+  const zone = { ...example, records: ['www ALIAS a.example.'] };
+  await (await openBook(world, [zone])).stop();
+  expansion.isPending = true;
+  const book = await openBook(world, [{ ...zone, records: [...zone.records, 'b A 192.0.2.1'] }]);
+  assert.equal(serial(book), 2);
+  assert.equal(book.get(id)?.served?.isProvisional, false, 'secondaries hear of it');
+});
+
 test('what expansion says is answered even when the disk is full, and is stored later', async () => {
   const expansion = new TestExpansion();
   const world = await makeWorld({ stages: { expansion, signing: new NullSigning() } });
@@ -198,11 +235,34 @@ test('what expansion says is answered even when the disk is full, and is stored 
   await settle();
   assert.equal(served(book, 'www.example.org.', 'A'), '3600 192.0.2.51');
   assert.match(book.info(id)?.warnings.join() ?? '', /cannot be stored.*disk is full/);
+  const { timerCount } = world.clock;
+  for (const address of ['192.0.2.52', '192.0.2.51']) {
+    expansion.address = address;
+    expansion.onChanged(id);
+    await settle();
+  }
+  assert.equal(
+    world.clock.timerCount,
+    timerCount,
+    'it is tried again once, however often it fails',
+  );
   world.store.failure = null;
   world.clock.advance(60_000);
   await settle();
   assert.deepEqual(book.info(id)?.warnings, ['it is 192.0.2.51']);
   assert.equal(serial(await openBook(world, [zone])), serial(book));
+});
+
+test('nothing is tried again after the end', async () => {
+  const expansion = new TestExpansion();
+  const world = await makeWorld({ stages: { expansion, signing: new NullSigning() } });
+  const book = await openBook(world, [{ ...example, records: ['www ALIAS a.example.'] }]);
+  world.store.failure = new DcError('STORE_FAILED', 'The disk is full');
+  expansion.address = '192.0.2.51';
+  expansion.onChanged(id);
+  await settle();
+  await book.stop();
+  assert.equal(world.clock.timerCount, 0);
 });
 
 /** Signs all zones with one key. */
@@ -213,14 +273,7 @@ class TestSigning extends NullSigning {
   constructor(world: Pick<IBookWorld, 'clock'>) {
     super();
     const key = DnssecKey.generate(15);
-    const keys = {
-      published: [key],
-      zone: [key],
-      entry: [key],
-      cds: [],
-      cdnskey: [],
-      dnskeyTtlS: 3600,
-    };
+    const keys = singleKey(key);
     const signer = new ZoneSigner(name('example.org.'), keys, {}, world.clock);
     const stampOf = () => this.stamp;
     this.signing = {

@@ -154,6 +154,18 @@ test('a secondary is served though the disk is full, with a warning', async () =
   assert.equal(serial(await openBook(world, [secondary])), 7);
 });
 
+test('what could not be stored in the end is not tried again afterwards', async () => {
+  const world = await makeWorld();
+  const book = await openBook(world, [secondary]);
+  world.store.failure = new DcError('STORE_FAILED', 'The disk is full');
+  await book.transferred(id, { kind: 'zone', zone: zoneOf(7), primary });
+  assert.equal(world.clock.timerCount, 1);
+  const { writes } = world.store;
+  await book.stop();
+  assert.equal(world.store.writes, writes + 1);
+  assert.equal(world.clock.timerCount, 0);
+});
+
 test('a zone that becomes a secondary, and a primary again', async () => {
   const world = await makeWorld();
   const plain = { name: id, nameservers: ['ns.x'], records: ['www A 192.0.2.1'] };

@@ -126,6 +126,19 @@ const refused: { why: string; zone: Partial<IZoneOptions>; paths: string[]; says
     says: /empty label/,
   },
 ];
+for (const records of [['a A 1\nb A 192.0.2.1'], ['a A 192.0.2.1', 'b A 192.0.2.1\n\nc A 1']]) {
+  test(`ZoneBook names the line in a record of several lines: ${JSON.stringify(records)}`, async () => {
+    const adding = put(await openBook(await makeWorld(), [example]), [{ ...example, records }]);
+    await assert.rejects(adding, (error) => {
+      assert.ok(error instanceof DcError);
+      const [{ path, line, column, value } = { path: '' }] = error.problems;
+      const [item, at] = records.length === 1 ? ['records[0]', 1] : ['records[1]', 3];
+      assert.deepEqual([path, line, column, value], [item, at, 5, '1']);
+      return true;
+    });
+  });
+}
+
 for (const { why, zone, paths, says } of refused) {
   test(`ZoneBook refuses ${why}, and goes on with the old zone`, async () => {
     const book = await openBook(await makeWorld(), [example]);

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ManualClock } from '../ts/core/manual-clock.ts';
 import { parseName } from '../ts/dns/codec/name.ts';
@@ -12,7 +9,6 @@ import {
   type IKeyStore,
   type ISigningKeys,
   type IStoredKeys,
-  KeyFile,
   KeyManager,
 } from '../ts/dns/dnssec/index.ts';
 import { fixture } from './dns/dnssec/records.ts';
@@ -320,55 +316,4 @@ test('KeyManager: its state for others holds no secret', async (context) => {
   const secret = pem.split('\n')[1] ?? '';
   assert.ok(secret.length > 20);
   assert.ok(!JSON.stringify([here.manager.info, here.manager.signingKeys]).includes(secret));
-});
-
-test('KeyFile: keeps keys for its owner only, encrypted with a passphrase', async (context) => {
-  const folder = await mkdtemp(join(tmpdir(), 'dnssec-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
-  for (const passphrase of [undefined, 'a passphrase']) {
-    const path = join(folder, `example-${passphrase === undefined ? 'plain' : 'locked'}.json`);
-    const file = new KeyFile(path, passphrase);
-    assert.equal(await file.load(), null);
-    const here = await manage(context, { scheme: 'ksk-zsk' });
-    const stored = here.store.saved as IStoredKeys;
-    await file.save(stored);
-    await file.save(stored);
-    assert.equal((await stat(path)).mode & 0o777, 0o600);
-    assert.deepEqual(await file.load(), stored);
-    const text = await readFile(path, 'utf8');
-    assert.equal(text.includes('ENCRYPTED'), passphrase !== undefined);
-    if (passphrase === undefined) continue;
-    const secret = stored.keys[0]?.pem.split('\n')[1] ?? '';
-    assert.ok(!text.includes(secret));
-    await assert.rejects(new KeyFile(path, 'wrong').load(), { name: 'KeyFormatError' });
-  }
-});
-
-test('KeyFile: a damaged file is refused without showing it', async (context) => {
-  const folder = await mkdtemp(join(tmpdir(), 'dnssec-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
-  const path = join(folder, 'example.json');
-  const here = await manage(context, {});
-  const file = new KeyFile(path);
-  await file.save(here.store.saved as IStoredKeys);
-  const text = await readFile(path, 'utf8');
-  const secret = here.store.saved?.keys[0]?.pem.split('\n')[1] ?? '';
-  for (const damaged of [
-    '',
-    'null',
-    '{}',
-    text.slice(0, -20),
-    text.replace('"version": 1', '"version": 2'),
-  ]) {
-    await writeFile(path, damaged);
-    await assert.rejects(file.load(), (error: Error) => {
-      assert.equal(error.name, 'KeyFormatError');
-      assert.ok(!`${error.message}${error.cause}`.includes(secret));
-      return true;
-    });
-  }
-  await rm(path);
-  await assert.rejects(
-    new KeyFile(join(folder, 'none', 'x')).save({ keys: [], withdrawnS: null, dsGoneS: null }),
-  );
 });

@@ -20,6 +20,7 @@ import {
   replaceSuffix,
   rootName,
   type TName,
+  tryParseName,
   wildcardOf,
 } from '../ts/dns/codec/name.ts';
 
@@ -70,6 +71,7 @@ test('parseName() takes 255 bytes and no more, also with the origin', () => {
 for (const text of ['', '..', 'a..b', '.a', 'a..', `a${long}`, `a${long}.b`, '\\', 'a\\', '\\25']) {
   test(`parseName() refuses "${text.slice(0, 10)}"`, () => {
     assert.throws(() => parseName(text), NameError);
+    assert.equal(tryParseName(text), null);
   });
 }
 for (const text of ['\\256', '\\1x0', '\\12', '\\é']) {

@@ -19,6 +19,7 @@ import {
   specialSetup,
   testKeys,
 } from './dns/special.ts';
+import { settled } from './dns/stages.ts';
 
 const mover = testKeys.named('mover') as ITsigKey;
 const soa = recordOf('example.org. 300 SOA a. b. 42 1 1 1 1');
@@ -155,10 +156,6 @@ function sender(context: TestContext, peers: IZonePeer[]) {
   return { clock, network, book, counters, heard, keeper, answering, silent, serials };
 }
 
-async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise((done) => setImmediate(done));
-}
-
 test('servers are told at the start and of each change, once', async (context) => {
   const { clock, network, book, heard, keeper, answering, serials, counters } = sender(context, [
     { address: '192.0.2.1' },
@@ -166,7 +163,7 @@ test('servers are told at the start and of each change, once', async (context) =
   network.servers.set('192.0.2.1', answering(rcode.NOERROR));
   keeper.start();
   clock.advance(100);
-  await quiet();
+  await settled(10);
   assert.equal(heard.length, 1);
   const [first] = heard;
   assert.equal(first?.opcode, opcode.NOTIFY);
@@ -176,15 +173,15 @@ test('servers are told at the start and of each change, once', async (context) =
   book.serve('example.org', smallZone(2));
   book.serve('example.org', smallZone(3));
   clock.advance(100);
-  await quiet();
+  await settled(10);
   book.serve('example.org', smallZone(3));
   clock.advance(100_000);
-  await quiet();
+  await settled(10);
   assert.deepEqual(serials(), [1, 3]);
   assert.equal(counters.notifiesOut, 2);
   keeper.notify('example.org');
   clock.advance(100);
-  await quiet();
+  await settled(10);
   assert.deepEqual(serials(), [1, 3, 3]);
 });
 
@@ -215,16 +212,16 @@ test('one NOTIFY at a time goes to a server, and the newest serial comes behind 
   network.servers.set('192.0.2.1', silent);
   keeper.start();
   clock.advance(100);
-  await quiet();
+  await settled(10);
   for (const serial of [2, 3, 4]) {
     book.serve('example.org', smallZone(serial));
     clock.advance(200);
-    await quiet();
+    await settled(10);
   }
   assert.equal(heard.length, 1);
   network.servers.set('192.0.2.1', answering(rcode.NOERROR));
   clock.advance(1000);
-  await quiet();
+  await settled(10);
   assert.deepEqual(serials(), [1, 1, 4]);
 });
 
@@ -237,16 +234,40 @@ test('a server that refuses is not asked again, and told in the status until it 
   network.servers.set('192.0.2.2', answering(rcode.NOERROR));
   keeper.start();
   clock.advance(100);
-  await quiet();
+  await settled(10);
   clock.advance(100_000);
-  await quiet();
+  await settled(10);
   assert.equal(heard.length, 2);
   assert.match(book.warnings.get('example.org notify') ?? '', /192\.0\.2\.1: it says REFUSED$/);
   network.servers.set('192.0.2.1', answering(rcode.NOERROR));
   book.serve('example.org', smallZone(2));
   clock.advance(100);
-  await quiet();
+  await settled(10);
   assert.equal(book.warnings.size, 0);
+});
+
+test('the status forgets a server that could not be told and is not to be told any more', async (context) => {
+  const { clock, network, book, keeper, answering } = sender(context, [
+    { address: '192.0.2.1' },
+    { address: '192.0.2.2' },
+  ]);
+  network.servers.set('192.0.2.1', answering(rcode.REFUSED));
+  network.servers.set('192.0.2.2', answering(rcode.REFUSED));
+  keeper.start();
+  const change = async (notify: IZonePeer[], serial: number) => {
+    const zone = book.get('example.org');
+    assert.ok(zone);
+    zone.options = { ...zone.options, notify };
+    book.serve('example.org', smallZone(serial));
+    clock.advance(100);
+    await settled(10);
+    return book.warnings.get('example.org notify') ?? '';
+  };
+  assert.match(await change([{ address: '192.0.2.1' }, { address: '192.0.2.2' }], 2), /2\.1.*2\.2/);
+  const left = await change([{ address: '192.0.2.2' }], 3);
+  assert.match(left, /192\.0\.2\.2/);
+  assert.doesNotMatch(left, /192\.0\.2\.1/);
+  assert.equal(await change([], 4), '');
 });
 
 test('with a key the NOTIFY is signed, and an answer without a signature does not count', async (context) => {
@@ -264,12 +285,12 @@ test('with a key the NOTIFY is signed, and an answer without a signature does no
   });
   keeper.start();
   clock.advance(100);
-  await quiet();
+  await settled(10);
   assert.equal(book.warnings.size, 0);
   isSigned = false;
   book.serve('example.org', smallZone(2));
   clock.advance(100);
-  await quiet();
+  await settled(10);
   assert.match(book.warnings.get('example.org notify') ?? '', /its answer is not signed/);
 });
 
@@ -280,10 +301,10 @@ test('nobody is told of a zone that is gone', async (context) => {
   network.servers.set('192.0.2.1', silent);
   keeper.start();
   clock.advance(100);
-  await quiet();
+  await settled(10);
   book.remove('example.org');
   clock.advance(100_000);
-  await quiet();
+  await settled(10);
   assert.equal(heard.length, 1);
   assert.equal(clock.timerCount, 0);
 });

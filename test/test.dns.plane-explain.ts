@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseName } from '../ts/dns/codec/name.ts';
 import { DnssecKey, ZoneSigner } from '../ts/dns/dnssec/index.ts';
 import type { TExplainedStep } from '../ts/dns/plane/index.ts';
+import { singleKey } from './dns/dnssec/signed-zone.ts';
 import { planeOf, upstreamOf } from './dns/plane.ts';
 import { zoneOf } from './dns/query.ts';
 
@@ -164,14 +165,7 @@ test('query(): what is no name, type, client or view', async (context) => {
 test('the resolver asks our own zones first, and what we sign is proven', async (context) => {
   const { plane, book, upstream } = await asked(context);
   const key = DnssecKey.generate(15, 257);
-  const keys = {
-    published: [key],
-    zone: [key],
-    entry: [key],
-    cds: [],
-    cdnskey: [],
-    dnskeyTtlS: 60,
-  };
+  const keys = singleKey(key, 60);
   const signer = new ZoneSigner(parseName('signed.org'), keys);
   const text =
     '@ 300 SOA ns h 1 1 1 1 60\n@ 300 NS ns\nns 60 A 192.0.2.1\n_25._tcp TLSA 3 1 1 00\nout CNAME www.test.';

@@ -7,6 +7,7 @@ import { parseName } from '../ts/dns/codec/name.ts';
 import { recordType } from '../ts/dns/codec/types.ts';
 import { DnssecKey, ZoneSigner } from '../ts/dns/dnssec/index.ts';
 import type { Zone } from '../ts/dns/zone/zone.ts';
+import { singleKey } from './dns/dnssec/signed-zone.ts';
 import { loggerOf, onLoopback, planeOf } from './dns/plane.ts';
 import { clientSocket, decoded, exchange, plainEdns, queryFor, zoneOf } from './dns/query.ts';
 
@@ -82,14 +83,7 @@ test('a zone of several megabytes is sent in parts, and what is gone is gone', a
 test('threads sign, and draw', async (context) => {
   const { plane, book, use, port } = await planeOf(context, { workers: 1 });
   const key = DnssecKey.generate(13, 257);
-  const keys = {
-    published: [key],
-    zone: [key],
-    entry: [key],
-    cds: [],
-    cdnskey: [],
-    dnskeyTtlS: 60,
-  };
+  const keys = singleKey(key, 60);
   const signer = new ZoneSigner(parseName('example.org'), keys);
   const text =
     '@ 300 SOA ns h 1 1 1 1 60\n@ 300 NS ns\nns 60 A 192.0.2.1\nlb 60 A 192.0.2.2\nlb A 192.0.2.3';

@@ -16,7 +16,9 @@ import {
   WorkBudget,
   ZoneSigner,
 } from '../ts/dns/dnssec/index.ts';
+import { nsec3Hash, nsec3Owner, plainNsec3 } from '../ts/dns/dnssec/nsec3.ts';
 import type { Zone } from '../ts/dns/zone/zone.ts';
+import { singleKey } from './dns/dnssec/signed-zone.ts';
 import { decoded, plainEdns, queryFor, zoneOf } from './dns/query.ts';
 import { lineOf } from './dns/special.ts';
 
@@ -47,14 +49,7 @@ const nowS = Math.floor(clock.now() / 1000);
 
 /** What the primary has: it signs itself. */
 function signedHere(zone: Zone, denial: 'nsec' | 'nsec3') {
-  const keys = {
-    published: [key],
-    zone: [key],
-    entry: [key],
-    cds: [],
-    cdnskey: [],
-    dnskeyTtlS: 300,
-  };
+  const keys = singleKey(key, 300);
   const signer = new ZoneSigner(zone.apex, keys, { denial }, clock);
   return { zone: signer.prepare(zone), signer };
 }
@@ -163,6 +158,58 @@ for (const denial of ['nsec', 'nsec3'] as const) {
     assert.ok(signatures.every(({ type }) => type === recordType.RRSIG));
   });
 }
+
+test('who asks for RRSIG below a DNAME is led on by a signed one', () => {
+  const zone = transferred(signedHere(zoneOf(text), 'nsec'));
+  const { answer } = asking(zone, PresignedSigner.of(zone))('host.old.example.org', 'RRSIG');
+  const types = answer.map(({ type }) => type);
+  assert.deepEqual(types, [recordType.DNAME, recordType.RRSIG, recordType.CNAME]);
+});
+
+test('addresses of our own servers come signed with a referral', () => {
+  const primary = signedHere(zoneOf(text), 'nsec3');
+  const zone = transferred(primary);
+  for (const ask of [
+    asking(zone, PresignedSigner.of(zone)),
+    asking(primary.zone, primary.signer),
+  ]) {
+    const ours = ask('a.safe.example.org', 'A').additional.map(({ type }) => type);
+    assert.deepEqual(ours, [recordType.A, recordType.RRSIG]);
+    const glue = ask('a.cut.example.org', 'A').additional.map(({ type }) => type);
+    assert.deepEqual(glue, [recordType.A]);
+  }
+});
+
+test('what opt-out leaves out of the chain proves nothing: the name above it does', () => {
+  const more = `${text}host.gone NS ns.test.\n`;
+  const whole = transferred(signedHere(zoneOf(more), 'nsec3'));
+  const ownerOf = (name: string): Buffer =>
+    nsec3Owner(nsec3Hash(parseName(`${name}example.org.`), plainNsec3), whole.apex);
+  const empty = { type: recordType.NSEC3, ttl: 0, rdatas: [] };
+  const zone = whole.replace(
+    ['gone.', 'host.gone.'].map((at) => ({ ...empty, name: ownerOf(at) })),
+  );
+  const { rcode: code, authority } = asking(zone, PresignedSigner.of(zone))(
+    'z.gone.example.org',
+    'A',
+  );
+  assert.equal(code, rcode.NXDOMAIN);
+  const chain = authority.filter(({ type }) => type === recordType.NSEC3).map(({ name }) => name);
+  const owners = [...zone.rrsets()]
+    .filter(({ type }) => type === recordType.NSEC3)
+    .map(({ name }) => name.toString('latin1', 1, 33))
+    .sort();
+  const covering = (name: string): string => {
+    const hash = ownerOf(name).toString('latin1', 1, 33);
+    return owners.filter((owner) => owner < hash).at(-1) ?? (owners.at(-1) as string);
+  };
+  const wanted = new Set([
+    ownerOf('').toString('latin1', 1, 33),
+    covering('gone.'),
+    covering('*.'),
+  ]);
+  assert.deepEqual(new Set(chain.map((name) => name.toString('latin1', 1, 33))), wanted);
+});
 
 test('every NSEC of the zone is given to who asks for it', () => {
   const zone = transferred(signedHere(zoneOf(text), 'nsec'));

@@ -284,3 +284,26 @@ test('CachingResolver: an error of ours is told, and the question is SERVFAIL', 
   const loud = new CachingResolver({ source, cache, clock });
   await assert.rejects(loud.lookup(asked('a.x')), TypeError);
 });
+
+test('CachingResolver: who asks first gets TTLs within the limits, as all others', async () => {
+  const limits = { ttlSecondsMin: 50, ttlSecondsMax: 100, negativeTtlSecondsMax: 20 };
+  const { open, resolver } = manual(limits);
+  const ttlsOf = async (type: number, answer: IAnswer) => {
+    const first = resolver.lookup(asked('a.x', type));
+    await turn();
+    open.shift()?.(answer);
+    const found = [await first, await resolver.lookup(asked('a.x', type))];
+    return found.map(({ origin, answer: { answer: records, authority } }) => {
+      return [origin, ...[...records, ...authority].map(({ ttl }) => ttl)];
+    });
+  };
+  const alias = positive('a.x. 5 CNAME b.x.\n b.x. 400 A 192.0.2.1');
+  assert.deepEqual(await ttlsOf(1, alias), [
+    ['network', 50, 100],
+    ['cache', 50, 50],
+  ]);
+  assert.deepEqual(await ttlsOf(28, negative(0, soa)), [
+    ['network', 20],
+    ['cache', 20],
+  ]);
+});

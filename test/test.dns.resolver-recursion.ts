@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseName } from '../ts/dns/codec/name.ts';
+import { rcode, recordType } from '../ts/dns/codec/types.ts';
 import type { ITraceStep } from '../ts/dns/resolver/index.ts';
+import { specialAnswer } from '../ts/dns/resolver/special-names.ts';
 import { authority, Internet, recursorIn, rootWith, settle } from './dns/internet.ts';
 
 const soa = (zone: string) => `${zone} 3600 SOA ns.${zone} x. 1 1800 900 604800 300`;
@@ -158,15 +161,22 @@ test('Recursor: what is meta is not asked for, what is local does not leave the 
   assert.equal((await settle(internet, resolver.resolve('example.org', 'AXFR'))).rcode, 'NOTIMP');
   const own = await settle(internet, resolver.resolve('a.localhost', 'AAAA'));
   assert.deepEqual([own.records[0]?.data, own.origin], ['::1', 'local']);
-  for (const name of [
-    'x.onion',
-    'a.invalid.',
-    '1.1.168.192.in-addr.arpa',
-    '1.20.172.in-addr.arpa',
-  ]) {
+  for (const name of ['x.onion', 'a.invalid.']) {
     assert.equal((await settle(internet, resolver.resolve(name, 'A'))).rcode, 'NXDOMAIN', name);
   }
   assert.equal(internet.seen.length, 0);
+});
+
+test('Recursor: a private root may know the private networks, the public one is not asked', async () => {
+  const internet = small();
+  const { resolver } = recursorIn(internet);
+  await settle(internet, resolver.resolve('1.1.168.192.in-addr.arpa', 'PTR'));
+  assert.ok(internet.seen.length > 0);
+  for (const name of ['1.1.168.192.in-addr.arpa', '1.20.172.in-addr.arpa', '1.d.f.ip6.arpa']) {
+    const asked = { name: parseName(name), type: recordType.PTR, checkingDisabled: false };
+    assert.equal(specialAnswer(asked, true)?.rcode, rcode.NXDOMAIN, name);
+    assert.equal(specialAnswer(asked, false), null, name);
+  }
 });
 
 test('Recursor: the same question at once is asked once', async () => {
@@ -203,4 +213,26 @@ test('Resolver: a trace tells which server was asked what, and is no answer from
           ],
     );
   }
+});
+
+test('Recursor: a name that is flushed is looked for from above, all below it too when asked', async () => {
+  const internet = small();
+  const owned = recursorIn(internet);
+  const asked = async (name: string) => {
+    internet.seen.length = 0;
+    await settle(internet, owned.resolver.resolve(name, 'A'));
+    return internet.seen.map((query) => query.name);
+  };
+  const [www, org] = ['www.example.org.', parseName('org')];
+  assert.deepEqual(await asked(www), ['.', 'org.', 'example.org.', www]);
+  assert.deepEqual(await asked(www), []);
+  assert.equal(owned.flush(parseName(www)), 1);
+  assert.deepEqual(await asked(www), [www]);
+  assert.equal(owned.flush(parseName('example.org')), 0);
+  owned.flush(parseName(www));
+  assert.deepEqual(await asked(www), ['example.org.', www]);
+  assert.ok(owned.flush(org, true) > 0);
+  assert.deepEqual(await asked(www), ['org.', 'example.org.', www]);
+  assert.ok(owned.flush() > 0);
+  assert.deepEqual(await asked(www), ['.', 'org.', 'example.org.', www]);
 });

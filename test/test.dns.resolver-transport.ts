@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -142,7 +144,10 @@ test('NodeTransport: what UDP truncates comes by TCP', async (t) => {
 });
 
 test('NodeTransport: TLS and HTTPS servers must have the certificate for their name', async (t) => {
-  const doh = https.createServer({ cert, key }, (request, response) => {
+  const answerPost = (
+    request: http2.Http2ServerRequest | IncomingMessage,
+    response: http2.Http2ServerResponse | ServerResponse,
+  ) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -150,18 +155,22 @@ test('NodeTransport: TLS and HTTPS servers must have the certificate for their n
         request.method === 'POST' &&
         request.url === '/dns-query' &&
         request.headers['content-type'] === 'application/dns-message';
-      response.writeHead(isRight ? 200 : 400, { 'content-type': 'application/dns-message' });
+      response.statusCode = isRight ? 200 : 400;
+      response.setHeader('content-type', 'application/dns-message');
       response.end(answerTo(Buffer.concat(chunks)));
     });
-  });
+  };
+  const doh1 = https.createServer({ cert, key }, answerPost);
+  const doh2 = http2.createSecureServer({ cert, key }, answerPost);
   const dot = tls.createServer({ cert, key, ALPNProtocols: ['dot'] }, (socket) => {
     assert.equal(socket.alpnProtocol, 'dot');
     answerStream(socket);
   });
   dot.on('tlsClientError', () => undefined);
-  doh.on('tlsClientError', () => undefined);
+  for (const doh of [doh1, doh2]) doh.on('tlsClientError', () => undefined);
   const ports: [TServerProtocol, number][] = [
-    ['https', await listening(t, doh)],
+    ['https', await listening(t, doh1)],
+    ['https', await listening(t, doh2)],
     ['tls', await listening(t, dot)],
   ];
   for (const [protocol, port] of ports) {
@@ -204,4 +213,39 @@ test('NodeTransport: an HTTPS answer that is none, or endless, is a failure', as
     assert.equal(rcode, index === 0 ? 'NOERROR' : 'SERVFAIL', `${status} ${type}`);
     assert.match(extendedError?.text ?? '', reasons[index] as RegExp);
   }
+});
+
+test('NodeTransport: HTTPS questions share a connection by HTTP/2, and outlive its end', async (t) => {
+  const sessions: http2.ServerHttp2Session[] = [];
+  let isSilent = false;
+  const server = http2.createSecureServer({ cert, key }, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      if (isSilent) return;
+      response.setHeader('content-type', 'application/dns-message');
+      response.end(answerTo(Buffer.concat(chunks)));
+    });
+  });
+  server.on('session', (session) => sessions.push(session));
+  const port = await listening(t, server);
+  const resolver = resolverFor(t, { address: '127.0.0.1', port, protocol: 'https' });
+  const ask = async (names: readonly string[]) => {
+    const found = await Promise.all(names.map((name) => resolver.resolve(name, 'A')));
+    return found.map(({ rcode }) => rcode);
+  };
+  assert.deepEqual(await ask(['a.x', 'b.x', 'c.x']), ['NOERROR', 'NOERROR', 'NOERROR']);
+  assert.equal(sessions.length, 1);
+  sessions[0]?.goaway();
+  sessions[0]?.close();
+  assert.deepEqual(await ask(['d.x']), ['NOERROR']);
+  sessions[1]?.destroy();
+  assert.deepEqual(await ask(['e.x']), ['NOERROR']);
+  assert.equal(sessions.length, 3);
+  // A connection on which nothing comes back is not used again.
+  isSilent = true;
+  assert.deepEqual(await ask(['f.x']), ['SERVFAIL']);
+  isSilent = false;
+  assert.deepEqual(await ask(['g.x']), ['NOERROR']);
+  assert.equal(sessions.length, 4);
 });

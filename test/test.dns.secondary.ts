@@ -11,6 +11,7 @@ import { FakeBook } from './dns/fake-book.ts';
 import { FakeNetwork, scriptOf } from './dns/fake-primary.ts';
 import { decoded, zoneOf } from './dns/query.ts';
 import { openZone, smallZone, specialSetup, testKeys } from './dns/special.ts';
+import { settled } from './dns/stages.ts';
 
 const one: IZonePeer = { address: '192.0.2.1' };
 const two: IZonePeer = { address: '192.0.2.2' };
@@ -46,16 +47,11 @@ function setup(context: TestContext, peers: IZonePeer[] = [one], zone: Zone | nu
   return { primary, network, clock, book, counters, keeper, begin, served, attempts, handler };
 }
 
-/** Lets what was sent be answered, without time going by. */
-async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise((done) => setImmediate(done));
-}
-
 /** Moves the time on, step by step, so that what falls due is answered. */
 async function pass(clock: ManualClock, ms: number, stepMs = ms): Promise<void> {
   for (let left = ms; left > 0; left -= stepMs) {
     clock.advance(Math.min(stepMs, left));
-    await quiet();
+    await settled(20);
   }
 }
 
@@ -72,7 +68,7 @@ test('a newer serial is fetched by IXFR when the refresh time is over, an equal 
   const { begin, book, served, primary, network, clock } = setup(context);
   begin();
   await book.until(() => book.outcomes.length > 0);
-  await quiet();
+  await settled(20);
   network.sent.length = 0;
   await pass(clock, 7_199_000);
   assert.deepEqual(network.sent, []);
@@ -92,7 +88,7 @@ test('a newer serial is fetched by IXFR when the refresh time is over, an equal 
     ]),
   );
   await pass(clock, 7_201_000);
-  await quiet();
+  await settled(20);
   assert.equal(served()?.serial, 11);
   assert.equal(format(served() as Zone), format(primary.book.get(id)?.source as Zone));
   assert.equal(primary.counters.out, 2);
@@ -102,21 +98,21 @@ test('a NOTIFY leads to a look at once, one that says nothing new to none', asyn
   const { begin, book, served, primary, network, keeper, clock } = setup(context);
   begin();
   await book.until(() => book.outcomes.length > 0);
-  await quiet();
+  await settled(20);
   primary.book.serve(id, smallZone(11));
   network.sent.length = 0;
   // A replay of the NOTIFY for what we have.
   for (const serial of [10, 9, 10]) keeper.notified(id, serial);
-  await quiet();
+  await settled(20);
   assert.deepEqual(network.sent, []);
   keeper.notified(id, 11);
   await book.until(() => served()?.serial === 11);
-  await quiet();
+  await settled(20);
   // A flood that names serials to come leads to one look a second.
   network.sent.length = 0;
   for (let count = 0; count < 50; count++) {
     keeper.notified(id, 100 + count);
-    await quiet();
+    await settled(20);
   }
   await pass(clock, 1000);
   assert.equal(network.sent.length, 1);
@@ -126,7 +122,7 @@ test('a NOTIFY during a transfer leads to another look behind it', async (contex
   const { begin, book, served, primary, keeper } = setup(context);
   begin();
   await book.until(() => book.outcomes.length > 0);
-  await quiet();
+  await settled(20);
   primary.book.serve(id, smallZone(11));
   keeper.notified(id, null);
   primary.book.serve(id, smallZone(12));
@@ -148,7 +144,7 @@ test('the next primary is asked when one does not answer, refuses or is behind',
   network.servers.set(one.address, scriptOf(handler));
   begin();
   await book.until(() => served()?.serial === 10);
-  await quiet();
+  await settled(20);
   assert.equal(book.transferTimes(id)?.checkedWith, '192.0.2.1');
   assert.equal(counters.failed, 0);
   assert.equal(book.warnings.size, 0);
@@ -199,7 +195,7 @@ test('refresh() and retransfer() do it now, and say why they cannot', async (con
   const { begin, book, served, keeper, primary, network } = setup(context);
   begin();
   await book.until(() => book.outcomes.length > 0);
-  await quiet();
+  await settled(20);
   primary.book.serve(id, smallZone(11));
   await keeper.refresh(id);
   assert.equal(served()?.serial, 11);
@@ -218,7 +214,7 @@ test('serials are compared as RFC 1982 says', async (context) => {
   primary.book.serve(id, smallZone(3));
   begin();
   await book.until(() => book.outcomes.length > 0);
-  await quiet();
+  await settled(20);
   assert.equal(served()?.serial, 3);
   await keeper.refresh(id);
   assert.equal(served()?.serial, 3);
@@ -234,7 +230,7 @@ test('other primaries are asked at once, a zone that is gone no more', async (co
   zone.options = { ...zone.options, primaries: [{ address: '192.0.2.3' }] };
   await book.transferred(id, { kind: 'expired' });
   await book.until(() => served()?.serial === 10);
-  await quiet();
+  await settled(20);
   book.remove(id);
   network.sent.length = 0;
   await pass(clock, 10_000_000);
@@ -249,7 +245,7 @@ for (const key of ['mover', 'big.mover']) {
     begin();
     await book.until(() => book.outcomes.length > 0);
     primary.book.serve(id, smallZone(11));
-    await quiet();
+    await settled(20);
     await keeper.refresh(id);
     assert.equal(served()?.serial, 11);
   });
@@ -285,6 +281,6 @@ test('only ten transfers run at once', async (context) => {
   for (let index = 0; index < 30; index++)
     book.put({ name: `z${index}.org`, primaries: [one] }, null);
   keeper.start();
-  await quiet();
+  await settled(20);
   assert.equal(most, 10);
 });

@@ -5,7 +5,7 @@ import { ManualClock } from '../ts/core/manual-clock.ts';
 import { ZoneSigning } from '../ts/dns/zones/signing/index.ts';
 import { MemoryStore } from '../ts/storage/memory-store.ts';
 import { zoneOf } from './dns/query.ts';
-import { FakeBook, FakeResolver, identityOf, pass } from './dns/stages.ts';
+import { FakeResolver, identityOf, pass, StageBook } from './dns/stages.ts';
 
 const hourS = 3600;
 const dayS = 86_400;
@@ -16,7 +16,7 @@ const parentLines = '@ 300 SOA ns h 1 7200 900 1209600 60\n@ 300 NS ns\nns 300 A
 async function setup(context: TestContext) {
   const store = new MemoryStore();
   await store.open();
-  const [clock, book, resolver] = [new ManualClock(), new FakeBook(), new FakeResolver()];
+  const [clock, book, resolver] = [new ManualClock(), new StageBook(), new FakeResolver()];
   const signing = new ZoneSigning({
     store,
     clock,

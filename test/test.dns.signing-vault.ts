@@ -24,7 +24,7 @@ import {
 } from '../ts/dns/zones/signing/index.ts';
 import { MemoryStore } from '../ts/storage/memory-store.ts';
 import type { TJson } from '../ts/storage/store.ts';
-import { FakeBook, FakeResolver, identityOf } from './dns/stages.ts';
+import { FakeResolver, identityOf, StageBook } from './dns/stages.ts';
 
 /** A folder of its own, and a store that counts as one that keeps things. */
 async function setup(context: TestContext) {
@@ -39,7 +39,7 @@ async function setup(context: TestContext) {
       isInMemory,
       dataDir: isInMemory ? undefined : dataDir,
       clock: new ManualClock(),
-      book: new FakeBook(),
+      book: new StageBook(),
       logger: silentLogger,
       resolver: () => resolver,
     });

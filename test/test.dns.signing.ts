@@ -10,15 +10,15 @@ import type { IPreparedSigning } from '../ts/dns/zones/stages.ts';
 import type { IDnssecOptions } from '../ts_interfaces/index.ts';
 import { zoneOf } from './dns/query.ts';
 import {
-  BreakableStore,
   eventLogger,
-  FakeBook,
   FakeResolver,
   identityOf,
   pass,
   SettableClock,
+  StageBook,
   settled,
 } from './dns/stages.ts';
+import { BreakableStore } from './suites/breakable-store.ts';
 
 const hourS = 3600;
 const dayS = 86_400;
@@ -32,7 +32,7 @@ async function setup(
 ) {
   if (store.writes === 0) await store.open();
   const [book, resolver, events, changed] = [
-    new FakeBook(),
+    new StageBook(),
     new FakeResolver(),
     [] as TLogEvent[],
     [] as string[],
@@ -46,8 +46,8 @@ async function setup(
   };
   await signing.load();
   context.after(() => signing.stop());
-  const prepare = (dnssec: IDnssecOptions | boolean) =>
-    signing.prepare(identityOf({ name: id, dnssec }));
+  const prepare = (dnssec: IDnssecOptions | boolean, isNew = false) =>
+    signing.prepare(identityOf({ name: id, dnssec }), isNew);
   const use = async (dnssec: IDnssecOptions | boolean): Promise<IPreparedSigning> => {
     const prepared = await prepare(dnssec);
     signing.apply(prepared);
@@ -78,6 +78,44 @@ test('a zone without DNSSEC has no keys, one with it has signatures and DS at on
   assert.match(info.ds[0] ?? '', /^\d+ 15 2 [0-9A-Fa-f]{64}$/);
   assert.deepEqual(states(), ['csk published']);
   assert.doesNotMatch(JSON.stringify(info), /PRIVATE/);
+});
+
+test('a new zone asks for its DS at once, one that was served before only a day later', async (t) => {
+  for (const [isNew, asked] of [
+    [true, 1],
+    [false, 0],
+  ] as const) {
+    const { signing, prepare, clock } = await setup(t);
+    const prepared = await prepare({ keys: 'ksk-zsk' }, isNew);
+    signing.apply(prepared);
+    const signer = () => signing.signingOf(id)?.signer;
+    const cds = () => signer()?.prepare(zone).rrset(zone.apex, recordType.CDS)?.rdatas.length ?? 0;
+    assert.equal(cds(), asked);
+    assert.equal(signing.info(id).keys.filter(({ waitsForDs }) => waitsForDs).length, asked);
+    await pass(clock, 27 * hourS);
+    assert.equal(cds(), 1);
+  }
+});
+
+test('a successor that is not with everybody yet is not what the parent shall point to', async (t) => {
+  const { signing, use, clock } = await setup(t);
+  await use({ keys: 'ksk-zsk' });
+  const [first] = signing.info(id).ds;
+  await signing.roll(id, 'ksk');
+  assert.equal(signing.info(id).keys.filter(({ role }) => role === 'ksk').length, 2);
+  assert.deepEqual(signing.info(id).ds, [first]);
+  await pass(clock, 27 * hourS);
+  assert.notEqual(signing.info(id).ds[0], first);
+});
+
+test('a DS that the parent has already is in CDS from then on', async (t) => {
+  const { signing, use } = await setup(t);
+  await use(true);
+  const cds = () =>
+    signing.signingOf(id)?.signer.prepare(zone).rrset(zone.apex, recordType.CDS)?.rdatas.length;
+  assert.equal(cds(), undefined);
+  await signing.confirmDs(id, signing.info(id).ds);
+  assert.equal(cds(), 1);
 });
 
 test('keys stay over a restart, which writes nothing, and are never made anew', async (t) => {
@@ -271,6 +309,27 @@ test('a store that fails when DNSSEC is switched off: it is tried again', async 
   assert.equal(signing.signingOf(id)?.signer.signingKeys.cds[0]?.length, 5);
 });
 
+test('a wish that cannot be stored is tried again, also when one before it was stored meanwhile', async (t) => {
+  const { signing, store, clock, prepare, use, trust } = await setup(t);
+  await use(true);
+  await trust();
+  const withdrawn = /withdrawnS[\\"]+:\d/;
+  const write = store.write.bind(store);
+  store.write = async (changes) => {
+    if (withdrawn.test(JSON.stringify(changes))) throw new Error('disk full');
+    await write(changes);
+  };
+  const held = Promise.withResolvers<void>();
+  store.gate = held.promise;
+  signing.apply(await prepare({ keys: 'ksk-zsk' }));
+  signing.apply(await prepare(false));
+  held.resolve();
+  await settled();
+  store.write = write;
+  await pass(clock, 120, 60);
+  assert.match(JSON.stringify(await store.get('dns-keys', id)), withdrawn);
+});
+
 test('roll() and confirmDs() say what cannot be', async (t) => {
   const { signing, use } = await setup(t);
   await assert.rejects(signing.roll(id, 'csk'), { code: 'ZONE_UNKNOWN' });
@@ -356,6 +415,18 @@ test('a removed zone keeps its keys in the store', async (t) => {
   assert.throws(() => signing.info(id), { code: 'ZONE_UNKNOWN' });
   await use(true);
   assert.equal(signing.info(id).keys[0]?.tag, tag);
+});
+
+test('a zone that went and came back is told again what its parent has to do', async (t) => {
+  const { signing, use, book, clock } = await setup(t);
+  await use(true);
+  await pass(clock, 27 * hourS);
+  assert.match(book.warnings.get(`${id} dnssec`) ?? '', /has to get the DS/);
+  signing.removed(id);
+  // As for the book, in which a zone that comes has no warnings yet.
+  book.warnings.clear();
+  await use(true);
+  assert.match(book.warnings.get(`${id} dnssec`) ?? '', /has to get the DS/);
 });
 
 test('an NSEC3 chain is made before anybody waits for it', async (t) => {

@@ -7,6 +7,7 @@ import { TsigStream } from '../ts/dns/codec/tsig-stream.ts';
 import { rcode, recordType } from '../ts/dns/codec/types.ts';
 import { DnssecKey, entryPointFlags, ZoneSigner } from '../ts/dns/dnssec/index.ts';
 import type { Zone } from '../ts/dns/zone/zone.ts';
+import { singleKey } from './dns/dnssec/signed-zone.ts';
 import { decoded, plainEdns } from './dns/query.ts';
 import {
   byTcp,
@@ -53,6 +54,16 @@ test('AXFR sends every record once between two SOA, in messages of a fair size',
   assert.equal(first?.question.length, 1);
   assert.equal(second?.question.length, 0);
   assert.ok(first?.authoritative && second?.authoritative);
+});
+
+test('a version of which something is not known yet is not transferred', async () => {
+  const { book, send } = specialSetup();
+  book.put(openZone(), smallZone(7), { isProvisional: true });
+  for (const query of [specialQuery('AXFR', { edns }), ixfr(smallZone(7), 6, { edns })]) {
+    const [answer] = (await send(query)).map(decoded);
+    assert.equal(answer?.rcode, rcode.SERVFAIL);
+    assert.equal(extendedErrors(answer?.edns)[0]?.code, 14);
+  }
 });
 
 test('AXFR goes on with the version that it began with', async () => {
@@ -225,14 +236,7 @@ test('IXFR by UDP: the difference when it fits, else the SOA alone', async () =>
 test('a zone that we sign is transferred with its signatures, also for IXFR', async () => {
   const { book, send, clock } = specialSetup();
   const key = DnssecKey.generate(13, entryPointFlags);
-  const keys = {
-    published: [key],
-    zone: [key],
-    entry: [key],
-    cds: [],
-    cdnskey: [],
-    dnskeyTtlS: 300,
-  };
+  const keys = singleKey(key, 300);
   const zone = smallZone(1, 'a A 192.0.2.2');
   const signer = new ZoneSigner(zone.apex, keys, { denial: 'nsec' }, clock);
   book.put(openZone(), zone, { signer });

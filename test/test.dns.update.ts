@@ -364,13 +364,14 @@ test('a change is announced once it is made, and not when there is none', async 
   await update({ updates: add });
   await update({ updates: add });
   assert.deepEqual(heard, [
-    { zone: 'example.org', serial: 8, recordSets: 1, clientIp: '192.0.2.7', key: null },
+    { zone: 'example.org', serial: 8, recordSets: 1, clientIp: '192.0.2.7', keyName: null },
   ]);
   assert.equal(counters.updatesApplied, 2);
 });
 
 const rules: IUpdateRule[] = [
   { key: 'mover', names: ['host', '*.dyn', '@'], types: ['A', 'AAAA'] },
+  { key: 'mover', names: ['_acme-challenge.*', '_x.y.*.in'], types: ['TXT'] },
   { key: 'big.mover', from: ['192.0.2.0/24'] },
 ];
 const big = testKeys.named('big.mover') as ITsigKey;
@@ -384,6 +385,33 @@ const policies = [
   { who: 'mover', key: mover, update: 'a.b.dyn.example.org. 1 A 192.0.2.1', code: rcode.NOERROR },
   { who: 'mover', key: mover, update: 'dyn.example.org. 1 A 192.0.2.1', code: rcode.REFUSED },
   { who: 'mover', key: mover, update: 'xdyn.example.org. 1 A 192.0.2.1', code: rcode.REFUSED },
+  {
+    who: 'mover',
+    key: mover,
+    update: '_ACME-challenge.a.example.org. 1 TXT x',
+    code: rcode.NOERROR,
+  },
+  {
+    who: 'mover',
+    key: mover,
+    update: '_acme-challenge.a.b.example.org. 1 TXT x',
+    code: rcode.NOERROR,
+  },
+  { who: 'mover', key: mover, update: '_acme-challenge.example.org. 1 TXT x', code: rcode.REFUSED },
+  {
+    who: 'mover',
+    key: mover,
+    update: 'x_acme-challenge.a.example.org. 1 TXT x',
+    code: rcode.REFUSED,
+  },
+  {
+    who: 'mover',
+    key: mover,
+    update: '_acme-challenge.a.example.org. 1 A 192.0.2.1',
+    code: rcode.REFUSED,
+  },
+  { who: 'mover', key: mover, update: '_x.y.a.in.example.org. 1 TXT x', code: rcode.NOERROR },
+  { who: 'mover', key: mover, update: '_x.y.in.example.org. 1 TXT x', code: rcode.REFUSED },
   { who: 'big.mover', key: big, update: 'www.example.org. 1 TXT x', code: rcode.NOERROR },
   {
     who: 'big.mover',

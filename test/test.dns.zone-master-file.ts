@@ -67,7 +67,7 @@ test('parse(): a blank owner is that before, also across a comment, not across a
     'a.example.org. 1 A 1.2.3.4',
     'a.example.org. 1 AAAA ::1',
     'd.example.org. 1 A 1.2.3.7',
-    '6:1: error: Expected an owner: "b..c" is no domain name: it has an empty label',
+    'line 6:1: error: Expected an owner: "b..c" is no domain name: it has an empty label',
   ]);
 });
 
@@ -78,6 +78,14 @@ test('parse(): a blank owner stays the name it was when the origin changes', () 
     'a.example.org. 1 A 1.2.3.5',
     'a.b.example.org. 1 A 1.2.3.6',
   ]);
+});
+
+test('parse(): a blank owner after $GENERATE is that before it, as in BIND', () => {
+  assert.deepEqual(read('a 1 A 1.2.3.4\n$GENERATE 1-2 b$ 1 A 1.2.3.$\n 1 TXT x\n').slice(-1), [
+    'a.example.org. 1 TXT "x"',
+  ]);
+  const [, problem = ''] = read('$GENERATE 1-1 b$ 1 A 1.2.3.$\n 1 TXT x\n');
+  assert.match(problem, /2:2: error: Expected an owner at the start of the line: none came before/);
 });
 
 test('parse(): $TTL counts for what follows, a TTL of its own for its record only', () => {
@@ -155,7 +163,7 @@ test('parse(): an error in an included file names that file, a missing one the l
 test('parse(): limits of records, of generated records, of bytes', () => {
   const limits = { recordsMax: 3, fileBytesMax: 90 };
   const many = read('$TTL 1\na A 1.2.3.4\nb A 1.2.3.4\nc A 1.2.3.4\nd A 1.2.3.4\n', { limits });
-  assert.deepEqual(many.slice(3), ['5:1: error: d.example.org.: More than 3 records']);
+  assert.deepEqual(many.slice(3), ['line 5:1: error: d.example.org.: More than 3 records']);
   const generated = read('$GENERATE 1-4 a$ 1 A 1.2.3.$\n', { limits });
   assert.deepEqual(generated, ['1:11: error: More than 3 records in all']);
   assert.deepEqual(read(';'.repeat(91), { limits }), [
@@ -188,7 +196,11 @@ const templates = [
   ['${0,1,N}', 0xabc, 'C.B.A'],
   ['${}', 7, undefined],
   ['${0,0,q}', 7, undefined],
-  ['${0', 7, '7{0'],
+  ['${0,6,n}', 0xabc, 'c.b.a.'],
+  ['${0,5,n}', 0xabc, 'c.b.a'],
+  ['${0,8,N}', 0xabc, 'C.B.A.0.'],
+  ['${0', 7, undefined],
+  ['a${', 7, undefined],
   ['${0,999}', 7, undefined],
 ] as const;
 

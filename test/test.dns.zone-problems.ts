@@ -55,6 +55,17 @@ test('checkZone(): the serial must be above that of the version which is served'
   }
 });
 
+test('checkZone(): the chain of hashes may be below a DNAME at the apex, nothing else may', () => {
+  const hash = '2vptu5timamqttgl4luu9kg21e0aor3s';
+  const text = `$TTL 60\n@ SOA ns.test. h 1 7200 900 1209600 300\n@ NS ns.test.\n@ DNAME other.test.\n`;
+  const errors = (more: string): number => {
+    const { zone } = loadZone(`${text}${more}\n`, { origin });
+    return checkZone(zone as Zone).errorCount;
+  };
+  assert.equal(errors(`${hash} NSEC3 1 0 0 - ${hash} SOA NS DNAME`), 0);
+  assert.equal(errors(`a${hash} A 192.0.2.1`), 1);
+});
+
 test('checkZone(): a forgotten dot is found, names of one label aside', () => {
   const text = `${head}a CNAME www.example.org\nb.example.org A 192.0.2.1\n`;
   const zone = loadZone(text, { origin }).zone as Zone;
@@ -72,4 +83,6 @@ test('ZoneProblems.format(): place, severity, path, message, hint', () => {
   assert.equal(ZoneProblems.format(problem), 'f:3: error: a. A: No');
   const hinted = { severity: 'warning', path: '', message: 'No', suggestion: 'yes' } as const;
   assert.equal(ZoneProblems.format(hinted), 'warning: No; did you mean "yes"?');
+  const text = { severity: 'error', path: 'a.', message: 'No', line: 3, column: 4 } as const;
+  assert.equal(ZoneProblems.format(text), 'line 3:4: error: a.: No');
 });

@@ -298,3 +298,57 @@ test('networkProbe by name: one that does not resolve, a closed port, and bad se
   const port = await closedPort();
   assert.equal(await check({ hostname: 'app.test', port }), 'ECONNREFUSED');
 });
+
+test('a backend by SRV: requests go to what stands first, and spread by weight over kept connections', async (t) => {
+  const { resolver, clock, names } = named();
+  Object.assign(names, { random: Math.random });
+  const first = await origin(t, one);
+  const second = await origin(t, two);
+  const service = '_http._tcp.app.test';
+  const records = (
+    ...lines: readonly [priority: number, weight: number, place: 'one' | 'two'][]
+  ) => {
+    const data = lines.map(([priority, weight, place]) => {
+      const { port } = place === 'one' ? first : second;
+      return `${priority} ${weight} ${port} ${place}.test.`;
+    });
+    resolver.set(service, 'SRV', data, 10);
+  };
+  const look = async (): Promise<void> => {
+    // The TTL, and what is waited longer at random.
+    clock.advance(11_000);
+    await settle();
+  };
+  resolver.addresses('one.test', [one], 10);
+  resolver.addresses('two.test', [two], 10);
+  records([10, 1, 'one'], [20, 1, 'two']);
+  const { proxy, port } = await startProxy(t, {}, { names });
+  proxy.router.addRoute({ id: 'a', vHost: 'a.test', backends: [{ id: 'b', hostname: service }] });
+  const client = await Client.open(t, port);
+  const ask = async (): Promise<string> => (await client.ask()).body;
+  assert.equal(await ask(), one);
+
+  // The same places in another order: the connection that is there is not used again.
+  records([20, 1, 'one'], [10, 1, 'two']);
+  await look();
+  assert.equal(await ask(), two);
+  await eventually(() => first.seen.open === 0, 'the idle connection closes');
+
+  // Two that share: each request is drawn for itself, and connections are kept.
+  records([10, 1, 'one'], [10, 1, 'two']);
+  await look();
+  const seen = new Set<string>();
+  for (let turn = 0; turn < 40; turn++) seen.add(await ask());
+  assert.deepEqual([...seen].sort(), [one, two]);
+  // In turn they would be opened for each request.
+  assert.ok(first.seen.total + second.seen.total < 15, 'connections are kept');
+
+  // The first one does not answer: the others do, for a while, over connections that are kept.
+  records([10, 1, 'one'], [20, 1, 'two']);
+  await look();
+  first.server.close();
+  first.server.closeAllConnections();
+  const before = second.seen.total;
+  for (let turn = 0; turn < 3; turn++) assert.equal(await ask(), two);
+  assert.ok(second.seen.total <= before + 1);
+});

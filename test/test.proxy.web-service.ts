@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ILogger } from '../ts/core/logger.ts';
@@ -237,4 +238,41 @@ test('deadlines: a body that stops is 408, a service that does not answer 504', 
   const slow = await Client.open(t, port);
   slow.socket.write('POST /dns-query HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\nabc');
   assert.equal((await slow.reply()).status, 408);
+});
+
+test('who pipelines requests to a service lets others have their turn', async (t) => {
+  const count = 300;
+  let answered = 0;
+  const slow = service({
+    handle: async () => {
+      // Work that takes a millisecond, as a large answer does.
+      const end = performance.now() + 1;
+      while (performance.now() < end);
+      answered++;
+      return { status: 200, headers: {}, body: Buffer.from('x') };
+    },
+  });
+  const { port } = await serve(t, [slow]);
+  let most = 0;
+  let seen = 0;
+  let isOver = false;
+  t.after(() => {
+    isOver = true;
+  });
+  const nextTurn = (): void => {
+    most = Math.max(most, answered - seen);
+    seen = answered;
+    if (!isOver) setImmediate(nextTurn);
+  };
+  nextTurn();
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write('GET /dns-query HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count));
+  let text = '';
+  for await (const bytes of socket) {
+    text += (bytes as Buffer).toString('latin1');
+    if (text.split('HTTP/1.1 200').length > count && text.endsWith('x')) break;
+  }
+  assert.equal(answered, count);
+  assert.ok(most <= 50, `${most} answers in one turn`);
 });

@@ -13,7 +13,6 @@ import { ManagementPort } from './api/management-port.ts';
 import { overlayNames } from './api/overlay-names.ts';
 import { foreignPorts } from './api/port-clash.ts';
 import type { ICandidate, IDcRouterContext } from './api/router-context.ts';
-import { SerialQueue } from './api/serial-queue.ts';
 import { StatsSource } from './api/stats-source.ts';
 import { CertificateStore } from './certificates/index.ts';
 import { ConfigFile, type IReadConfig } from './config/config-file.ts';
@@ -25,6 +24,7 @@ import { reuseItems } from './config/reuse.ts';
 import { DcError, type IProblem } from './core/errors.ts';
 import { EventBus } from './core/event-bus.ts';
 import { LoggerSwitch } from './core/logger-switch.ts';
+import { SerialQueue } from './core/serial-queue.ts';
 import { version } from './core/version.ts';
 import { DnsService } from './dns/dns-service.ts';
 import type { ITcpHandle } from './net/handles.ts';
@@ -227,7 +227,12 @@ export class DcRouter {
    * @param key as `HandOverSide.heldPorts` says.
    */
   takeOver(key: string, handle: ITcpHandle): void {
-    this.planes.takeOver(key, handle);
+    if (!this.dns.takeOver(key, handle)) this.planes.takeOver(key, handle);
+  }
+
+  /** Another process has our ports still, so that they need not be free. Before `start()`. */
+  beginTakeOver(): void {
+    this.planes.takesOver = true;
   }
 
   /** Opens the log files anew, after rotation; no line is lost. */
@@ -265,6 +270,7 @@ export class DcRouter {
       await this.control.exclusive(() => this.takeIn(candidate));
       await this.planes.workers?.start();
       this.planes.endTakeOver();
+      this.dns.endTakeOver();
       const api = await this.api.prepare(this.options.api);
       if (api !== undefined) this.api.apply(api);
     } catch (error) {
@@ -373,6 +379,7 @@ export class DcRouter {
       const preparedTcp = rebase.preparedTcp as IPreparedTcp | undefined;
       await workers?.prepare({ web, authProviders, tcp: preparedTcp });
       undo.push(() => workers?.discard());
+      if (!strict) this.context.onLoaded?.();
       this.checkRunning();
       this.planes.drainTimeoutMs = options.drainTimeoutMs ?? drainTimeoutMsDefault;
       this.proxy.apply(web);
@@ -431,12 +438,12 @@ export class DcRouter {
     if (handOver === undefined || this.options.dataDir === undefined) {
       throw new DcError('NOT_RUNNING', 'Only a daemon with a data folder can hand over');
     }
-    const { control, api, store, logger, planes } = this;
+    const { control, api, dns, store, logger, planes } = this;
     return handOver(
       new HandOverSide({
-        ...{ control, api, store, logger },
+        ...{ control, api, dns, store, logger },
         options: () => this.options.api,
-        heldPorts: () => planes.heldPorts(),
+        heldPorts: () => [...planes.heldPorts(), ...dns.heldPorts()],
         onReleased: (isReleased) => {
           this.isReleased = isReleased;
         },

@@ -7,6 +7,9 @@ export { DcError, formatProblems, type IProblem, type TErrorCode } from './core/
 export { EventBus } from './core/event-bus.ts';
 export { version } from './core/version.ts';
 export { DcRouter, type IDcRouterContext, mergeOptions } from './dcrouter.ts';
+export { DnsService } from './dns/dns-service.ts';
+export type { IResolution, IResolveOptions, IResolver } from './dns/resolver/index.ts';
+export { DNSManager, type IHealthSource, type IZoneBook, ZoneBook } from './dns/zones/index.ts';
 export { Tracker } from './metrics/tracker.ts';
 export { BalancingStrategy } from './proxy/balancing-strategy.ts';
 export type { ICertificateMaterial, ICertificateSource } from './proxy/certificate-source.ts';

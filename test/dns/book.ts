@@ -7,50 +7,16 @@ import { tokensOf } from '../../ts/dns/codec/tokens.ts';
 import { recordTypeOf } from '../../ts/dns/codec/types.ts';
 import type { IResolver } from '../../ts/dns/resolver/index.ts';
 import { formatRrset } from '../../ts/dns/zone/master-writer.ts';
-import { type IStages, NullExpansion, NullSigning } from '../../ts/dns/zones/stages.ts';
+import type { IStages } from '../../ts/dns/zones/stages.ts';
 import type { IRecordSetChange } from '../../ts/dns/zones/types.ts';
 import { ZoneBook } from '../../ts/dns/zones/zone-book.ts';
-import { MemoryStore } from '../../ts/storage/memory-store.ts';
-import type { IStoreChange, Store, TJson } from '../../ts/storage/store.ts';
 import type { IZoneOptions } from '../../ts_interfaces/index.ts';
-
-/** A store that a test can break, and that counts. */
-export class TestStore implements Store {
-  readonly inner = new MemoryStore();
-  /** Writes so far. */
-  writes = 0;
-  /** Thrown by each write. */
-  failure: Error | null = null;
-  /** Writes wait for it. */
-  gate: Promise<void> | null = null;
-
-  open(): Promise<void> {
-    return this.inner.open();
-  }
-
-  close(): Promise<void> {
-    return this.inner.close();
-  }
-
-  entries(collection: string): Promise<[string, TJson][]> {
-    return this.inner.entries(collection);
-  }
-
-  get(collection: string, key: string): Promise<TJson | undefined> {
-    return this.inner.get(collection, key);
-  }
-
-  async write(changes: readonly IStoreChange[]): Promise<void> {
-    this.writes++;
-    if (this.gate !== null) await this.gate;
-    if (this.failure !== null) throw this.failure;
-    await this.inner.write(changes);
-  }
-}
+import { BreakableStore } from '../suites/breakable-store.ts';
+import { NullExpansion, NullSigning } from './null-stages.ts';
 
 /** What a book of a test works with. */
 export interface IBookWorld {
-  readonly store: TestStore;
+  readonly store: BreakableStore;
   readonly clock: ManualClock;
   readonly bus: EventBus;
   readonly stages: IStages;
@@ -59,7 +25,7 @@ export interface IBookWorld {
 
 /** A world with an open store in memory. */
 export async function makeWorld(world: Partial<IBookWorld> = {}): Promise<IBookWorld> {
-  const store = world.store ?? new TestStore();
+  const store = world.store ?? new BreakableStore();
   if (world.store === undefined) await store.open();
   return {
     store,

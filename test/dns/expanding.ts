@@ -7,7 +7,7 @@ import type { Zone } from '../../ts/dns/zone/zone.ts';
 import { Expansion } from '../../ts/dns/zones/expansion/index.ts';
 import type { IDynamics, IHealthRecordSet, IZoneIdentity } from '../../ts/dns/zones/stages.ts';
 import type { IHealthBackend, IHealthSource } from '../../ts/dns/zones/types.ts';
-import { FakeBook, FakeResolver, identityOf, settled } from './stages.ts';
+import { FakeResolver, identityOf, StageBook, settled } from './stages.ts';
 
 /** Who lives, as a test says. */
 export class FakeHealth implements IHealthSource {
@@ -42,7 +42,7 @@ export class FakeHealth implements IHealthSource {
 
 /** An expansion with a book that publishes what it gives. */
 export function expanding(context: TestContext) {
-  const [clock, book, resolver] = [new ManualClock(), new FakeBook(), new FakeResolver()];
+  const [clock, book, resolver] = [new ManualClock(), new StageBook(), new FakeResolver()];
   const health = new FakeHealth();
   const expansion = new Expansion({
     clock,

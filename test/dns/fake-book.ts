@@ -46,7 +46,7 @@ export class FakeBook implements IZoneBook {
   put(
     options: IZoneOptions,
     source: Zone | null,
-    more: { signer?: ZoneSigner; times?: ITransferTimes } = {},
+    more: { signer?: ZoneSigner; times?: ITransferTimes; isProvisional?: boolean } = {},
   ): IFakeZone {
     const apex = lowerName(parseName(options.name));
     const id =
@@ -63,7 +63,8 @@ export class FakeBook implements IZoneBook {
       get served() {
         if (this.state !== 'serving' || this.source === null) return null;
         const zone = this.signer?.prepare(this.source) ?? this.source;
-        return { zone, signer: this.signer ?? PresignedSigner.of(zone), draws: [] };
+        const signer = this.signer ?? PresignedSigner.of(zone);
+        return { zone, signer, draws: [], isProvisional: more.isProvisional === true };
       },
       get history() {
         return this.versions;

@@ -6,8 +6,6 @@ import type { IResolution, IResolver } from '../../ts/dns/resolver/index.ts';
 import type { Zone } from '../../ts/dns/zone/zone.ts';
 import type { IZoneIdentity } from '../../ts/dns/zones/stages.ts';
 import type { IHostedZone, IServedVersion, IZoneListener } from '../../ts/dns/zones/types.ts';
-import { MemoryStore } from '../../ts/storage/memory-store.ts';
-import type { IStoreChange } from '../../ts/storage/store.ts';
 import type { IZoneOptions } from '../../ts_interfaces/index.ts';
 
 /** A zone by its options, as the book names it. */
@@ -16,20 +14,8 @@ export function identityOf(options: IZoneOptions): IZoneIdentity {
   return { id, apex: parseName(options.name), options };
 }
 
-/** A store that fails when a test says so. */
-export class BreakableStore extends MemoryStore {
-  failure: Error | null = null;
-  writes = 0;
-
-  override async write(changes: readonly IStoreChange[]): Promise<void> {
-    if (this.failure !== null) throw this.failure;
-    this.writes++;
-    await super.write(changes);
-  }
-}
-
 /** What of the zone book stages see. */
-export class FakeBook {
+export class StageBook {
   readonly warnings = new Map<string, string>();
   private readonly hosted = new Map<string, IHostedZone>();
   private readonly listeners = new Set<IZoneListener>();

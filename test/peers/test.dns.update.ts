@@ -91,7 +91,7 @@ for (const [index, program] of (['nsupdate', 'knsupdate'] as const).entries()) {
         ],
       };
       const keys = { [key.name]: { algorithm: key.algorithm, secret: key.secret } };
-      const ours = await serveBook(context, [options], keys);
+      const ours = await serveBook(context, [options], { keys });
       for (const port of [bind, knot]) {
         await until(
           async () => (await serialOf(port, zone)) !== null,
@@ -126,7 +126,7 @@ for (const [index, program] of (['nsupdate', 'knsupdate'] as const).entries()) {
         ),
         [...heard].join(),
       );
-      assert.deepEqual(ours.faults, []);
+      assert.deepEqual(ours.faults(), []);
     },
   );
 }

@@ -2,20 +2,10 @@ import type { TestContext } from 'node:test';
 import { systemClock } from '../../ts/core/clock.ts';
 import { EventBus } from '../../ts/core/event-bus.ts';
 import { type ILogger, silentLogger } from '../../ts/core/logger.ts';
-import { Answerer, ZoneSet } from '../../ts/dns/answer/index.ts';
-import { NodeTransport } from '../../ts/dns/resolver/index.ts';
-import { StreamServer, UdpServer } from '../../ts/dns/server/index.ts';
-import {
-  NotifySender,
-  SecondaryKeeper,
-  SpecialQueries,
-  TransferCounters,
-} from '../../ts/dns/transfer/index.ts';
-import { ZoneBook } from '../../ts/dns/zones/index.ts';
-import { TsigKeys } from '../../ts/dns/zones/tsig-keys.ts';
-import { LocalPorts } from '../../ts/net/ports.ts';
+import { DnsHost } from '../../ts/dns/dns-host.ts';
+import { AddressLists } from '../../ts/net/address-list.ts';
 import { MemoryStore } from '../../ts/storage/memory-store.ts';
-import type { ITsigKeyOptions, IZoneOptions } from '../../ts_interfaces/index.ts';
+import type { IDnsOptions, IZoneOptions } from '../../ts_interfaces/index.ts';
 
 /** A line of the log. */
 export interface ILogged {
@@ -24,13 +14,13 @@ export interface ILogged {
 }
 
 /**
- * Hosted zones with all that moves them, on a port of loopback for the length of a test: a book, a
- * server, transfers, notifications and updates.
+ * Hosted zones with all that moves them, on a port of loopback for the length of a test: DNS as a
+ * router has it, with a store in memory and nobody whom it could ask for names of others.
  */
 export async function serveBook(
   context: TestContext,
   zones: readonly IZoneOptions[],
-  keys: Record<string, ITsigKeyOptions> = {},
+  options: Omit<IDnsOptions, 'listeners'> = {},
   port = 0,
 ) {
   const logged: ILogged[] = [];
@@ -38,67 +28,36 @@ export async function serveBook(
     logged.push({ event, data });
   };
   const logger: ILogger = { ...silentLogger, info: log, warn: log, error: log };
-  const [bus, clock, counters] = [new EventBus(), systemClock, new TransferCounters()];
-  const tsig = new TsigKeys(keys);
   const store = new MemoryStore();
   await store.open();
-  const book = new ZoneBook({
-    store,
-    bus,
-    logger,
-    clock,
-    resolver: () => {
-      throw new Error('Nothing is resolved here');
-    },
+  const nobody = (): never => {
+    throw new Error('Nothing is resolved here');
+  };
+  const transport = { openDatagram: nobody, openStream: nobody, post: nobody, close: () => {} };
+  const host = new DnsHost({
+    ...{ store, logger, clock: systemClock, bus: new EventBus(), lists: new AddressLists() },
+    tls: { contexts: { find: async () => undefined } },
     health: { backends: () => undefined, follow: () => () => undefined },
-    isInMemory: true,
     dataDir: undefined,
     baseFolder: () => '/',
+    workers: 0,
+    resolverParts: { hostsPath: null, transport },
   });
-  await book.load();
-  const transport = new NodeTransport();
-  const moving = { book, keys: () => tsig, transport, counters, logger, clock };
-  const secondaries = new SecondaryKeeper(moving);
-  const notifies = new NotifySender(moving);
-
-  const set = new ZoneSet();
-  book.follow({
-    onServed: ({ served, apex, state }) => {
-      if (served !== null) set.set(served.zone, served.signer, served.draws);
-      else set.setAbsent(apex, state === 'expired' ? 'expired' : 'loading');
-    },
-    onRemoved: ({ apex }) => set.delete(apex),
-  });
-  const special = new SpecialQueries({
-    book,
-    view: null,
-    keys: () => tsig,
-    lists: { get: () => undefined },
-    plain: () => answerer,
-    notified: secondaries.notified,
-    bus,
-    counters,
-    logger,
-    clock,
-  });
-  const answerer: Answerer = new Answerer(set, { special });
-  const faults: unknown[] = [];
-  const server = { handler: answerer, onFault: (error: unknown) => faults.push(error) };
-  const tcp = new StreamServer(server);
-  const udp = new UdpServer(server);
-  const bound = await tcp.start(new LocalPorts(), { host: '127.0.0.1', port });
-  udp.start({ host: '127.0.0.1', port: bound.port });
+  await host.load();
   context.after(async () => {
-    notifies.stop();
-    await secondaries.stop();
-    udp.stop();
-    tcp.stop();
-    await book.stop();
+    await host.stop(0);
     await store.close();
-    transport.close();
   });
+  const { book, plane, counters } = host;
   book.apply(await book.prepare({ set: zones, removed: [] }));
-  secondaries.start();
-  notifies.start();
-  return { book, bus, counters, secondaries, notifies, port: bound.port, logged, faults };
+  const listeners = { main: { address: '127.0.0.1', port } };
+  host.apply(await host.prepare({ ...options, listeners }));
+  return {
+    ...{ book, counters, logged },
+    port: plane.addresses().main?.port as number,
+    /** Asks the primaries of a secondary, behind what still runs. */
+    refresh: (id: string) => host.refresh(id, false),
+    /** Faults of ours. */
+    faults: () => logged.filter(({ event }) => event === 'dns.failed'),
+  };
 }

@@ -14,6 +14,14 @@ const layers: readonly (readonly string[])[] = [
   ['ts/index.ts'],
 ];
 
+/** The order inside of a plane that has parts: each imports only from those before it. */
+const partsInOrder: Readonly<Record<string, readonly string[]>> = {
+  'ts/dns': [
+    ...['codec', 'zone', 'dnssec', 'answer', 'server', 'resolver'],
+    ...['zones', 'update', 'transfer', 'plane', 'dns-host.ts', 'dns-service.ts'],
+  ],
+};
+
 const builtins = new Set(builtinModules);
 
 interface IImport {
@@ -48,6 +56,11 @@ export function layersRule(dependencies: readonly string[]): IRule {
       sample('ts/net/x.ts', "import { a } from '../core/a.ts';\nimport b from './b.ts';", 0),
       sample('ts/net/x.ts', "import type { a } from '../../ts_interfaces/index.ts';", 0),
       sample('ts/core/x.ts', "import fs from 'node:fs';", 0),
+      sample('ts/dns/zone/x.ts', "import { a } from '../zones/a.ts';", 1),
+      sample('ts/dns/plane/threads/x.ts', "import { a } from '../../dns-host.ts';", 1),
+      sample('ts/dns/attic/x.ts', "import { a } from '../codec/a.ts';", 1),
+      sample('ts/dns/zones/x.ts', "import { a } from '../zone/a.ts';\nimport b from './b.ts';", 0),
+      sample('ts/dns/dns-host.ts', "import { a } from './plane/index.ts';", 0),
       sample('ts/core/x.ts', "// import { a } from '../net/a.ts';", 0),
     ],
   };
@@ -66,8 +79,21 @@ function problemOf(path: string, specifier: string, dependencies: readonly strin
   const to = layerOf(target);
   if (from === undefined) return `"${path}" is in no layer of the house`;
   if (to === undefined) return `imports "${target}", which is in no layer of the house`;
-  if (to.rank < from.rank || to.name === from.name) return undefined;
+  if (to.name === from.name) return orderProblem(from.name, path, target);
+  if (to.rank < from.rank) return undefined;
   return `${from.name} must not import ${to.name} ("${specifier}")`;
+}
+
+function orderProblem(layer: string, path: string, target: string): string | undefined {
+  const order = partsInOrder[layer];
+  if (order === undefined) return undefined;
+  const part = (file: string): string => file.slice(layer.length + 1).split('/')[0] ?? '';
+  const [from, to] = [part(path), part(target)];
+  if (from === to) return undefined;
+  const unknown = [from, to].find((each) => !order.includes(each));
+  if (unknown !== undefined) return `"${layer}/${unknown}" is no part of ${layer}`;
+  if (order.indexOf(to) < order.indexOf(from)) return undefined;
+  return `${layer}/${from} must not import ${layer}/${to}`;
 }
 
 function packageProblem(specifier: string, dependencies: readonly string[]): string | undefined {

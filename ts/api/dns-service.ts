@@ -118,7 +118,7 @@ export class DnsService {
     ...filter
   }: IOwnedFilter & IPageQuery = {}): IPage<IOwnedRecords> {
     const { owner, purpose, zone } = filter;
-    const found = this.state.dns.owned.list({
+    const found = this.state.dns.manager.list({
       ...(owner === undefined ? {} : { owner }),
       ...(purpose === undefined ? {} : { purpose }),
       ...(zone === undefined ? {} : { zone: zoneIdOfText(zone) }),
@@ -162,7 +162,7 @@ export class DnsService {
       ...(ttl === undefined ? {} : { ttl }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
     };
-    await this.state.dns.owned.set(records);
+    await this.state.dns.manager.set(records);
     await this.state.live();
     return records;
   }
@@ -178,11 +178,11 @@ export class DnsService {
       const problems = [{ path, message: 'Must be there: name and type go together' }];
       throw new ApiError('REQUEST_INVALID', 'The query is not valid', { problems });
     }
-    const { owned } = this.state.dns;
+    const { manager } = this.state.dns;
     const isAll = name === undefined || type === undefined;
     const removed = isAll
-      ? await owned.removeAll(owner)
-      : Number(await owned.remove(owner, nameText(name), typeText(type)));
+      ? await manager.removeAll(owner)
+      : Number(await manager.remove(owner, nameText(name), typeText(type)));
     await this.state.live();
     return removed;
   }

@@ -1,4 +1,5 @@
 import type { IDnssecOptions, IZoneDnssecInfo } from '../../ts_interfaces/index.ts';
+import { dnssecOf } from '../dns/zones/signing/signing-options.ts';
 import { ApiError } from './api-error.ts';
 import { checkPrecondition, entityTag, type IPrecondition } from './entity-tag.ts';
 import { notAnObject } from './item-input.ts';
@@ -29,7 +30,7 @@ export class DnssecService {
   /** Keys (without their secrets), DS records and state. @throws DcError `ZONE_UNKNOWN` */
   get(selector: string): ITagged<IDnssecView> {
     const id = this.zones.idOf(selector);
-    const options = optionsOf(this.state.zones.get(id)?.value.dnssec);
+    const options = dnssecOf(this.state.zones.get(id)?.value ?? {});
     const info = this.state.dns.keys.info(id);
     return { item: { ...info, options }, tag: entityTag(options, JSON.stringify(info)) };
   }
@@ -92,14 +93,10 @@ export class DnssecService {
     // The condition is on what is shown here, not on all of the zone.
     await this.zones.edit(id, undefined, (zone) => {
       checkPrecondition(precondition, this.get(id).tag);
-      return { ...zone, dnssec: change(optionsOf(zone.dnssec)) };
+      return { ...zone, dnssec: change(dnssecOf(zone)) };
     });
     return this.get(id);
   }
-}
-
-function optionsOf(dnssec: IDnssecOptions | boolean | undefined): IDnssecOptions | null {
-  return typeof dnssec === 'object' ? dnssec : dnssec === true ? {} : null;
 }
 
 /** @throws ApiError `BODY_INVALID` (422) */

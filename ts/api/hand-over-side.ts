@@ -14,6 +14,13 @@ export interface IHandOverParts {
   /** Of the management port. */
   options(): IApiOptions | undefined;
   heldPorts(): Iterable<IHeldPort>;
+  /** Parts that change the store by themselves. */
+  dns: {
+    /** Changes nothing from now on. */
+    release(): Promise<void>;
+    /** Goes on. */
+    reclaim(): void;
+  };
   /** Told at once, before anything is closed, and when all is open again. */
   onReleased(isReleased: boolean): void;
 }
@@ -38,18 +45,20 @@ export class HandOverSide {
 
   /** Closes store and management port, which only one process may have; traffic is served on. */
   async release(): Promise<void> {
-    const { control, api, store, onReleased } = this.parts;
+    const { control, api, dns, store, onReleased } = this.parts;
     onReleased(true);
     await control.settled();
     await api.close();
     await control.settled();
+    await dns.release();
     await store.close();
   }
 
   /** Opens them again: nobody took over. @throws DcError `STORE_LOCKED`, `LISTEN_FAILED` and others */
   async reclaim(): Promise<void> {
-    const { api, store, options, onReleased } = this.parts;
+    const { api, dns, store, options, onReleased } = this.parts;
     await store.open();
+    dns.reclaim();
     const prepared = await api.prepare(options());
     if (prepared !== undefined) api.apply(prepared);
     onReleased(false);

@@ -1,8 +1,11 @@
 import type { IRecordSetInfo, TRecordOrigin } from '../../ts_interfaces/index.ts';
 import { DcError, type IProblem } from '../core/errors.ts';
-import { compareNames, formatName, lowerName, nameKey } from '../dns/codec/name.ts';
+import { Slices } from '../core/slices.ts';
+import { compareNames, formatName, lowerName } from '../dns/codec/name.ts';
 import { recordType, recordTypeName } from '../dns/codec/types.ts';
 import { ZoneNode } from '../dns/zone/owner-data.ts';
+import { defaultTtlS } from '../dns/zones/made-records.ts';
+import { setKey } from '../dns/zones/record-set.ts';
 import type { IHostedZone, IRecordSet, IRecordSetChange } from '../dns/zones/types.ts';
 import { checkPrecondition, entityTag, type IPrecondition } from './entity-tag.ts';
 import {
@@ -42,12 +45,8 @@ export interface IRecordsChanged extends IZoneChanged {
   sets: number;
 }
 
-/** Milliseconds of a walk before others get their turn, and how often the clock is looked at. */
-const sliceMs = 8;
+/** Items between two looks at the clock. */
 const itemsPerLook = 64;
-
-/** The default of `ttl` in the options of a zone. */
-const ttlDefault = 3_600;
 
 /**
  * The record sets of zones, by name and type. A change is checked as a whole with the zone, stored
@@ -178,7 +177,7 @@ export class RecordService {
       if (!Buffer.isBuffer(name)) problems.push(problemAt(`[${at}].name`, name, set.name));
       if (typeof type !== 'number') problems.push(problemAt(`[${at}].type`, type, set.type));
       if (!Buffer.isBuffer(name) || typeof type !== 'number') return [];
-      const key = `${type} ${nameKey(lowerName(name))}`;
+      const key = setKey(name, type);
       const first = seen.get(key);
       if (first !== undefined) {
         problems.push({ path: `[${at}]`, message: `Must be there once: it is [${first}] too` });
@@ -230,7 +229,7 @@ export class RecordService {
     path: string,
     problems: IProblem[],
   ): IRecordSetChange {
-    const at = { name, type, apex: zone.apex, path, ttlDefault: zone.options.ttl ?? ttlDefault };
+    const at = { name, type, apex: zone.apex, path, ttlDefault: zone.options.ttl ?? defaultTtlS };
     return readRecordSet(input, at, problems);
   }
 
@@ -266,12 +265,10 @@ export class RecordService {
 /** Takes one after the other, as long as `take` wants more; others have their turn in between. */
 async function inSlices<T>(items: Iterable<T>, take: (item: T) => boolean): Promise<void> {
   let count = 0;
-  let restedAt = performance.now();
+  const slices = new Slices();
   for (const item of items) {
     if (!take(item)) return;
-    if (++count % itemsPerLook !== 0 || performance.now() - restedAt < sliceMs) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    restedAt = performance.now();
+    if (++count % itemsPerLook === 0 && slices.isOver) await slices.rest();
   }
 }
 

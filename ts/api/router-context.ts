@@ -17,6 +17,8 @@ export interface IDcRouterContext {
   leftOutRoutes?: readonly unknown[];
   /** Any problem refuses a start too, as it refuses a reload. @default false: the item is left out */
   strict?: boolean;
+  /** Called at a start, when all is loaded and nobody is served yet. @default nothing is done */
+  onLoaded?: () => void;
   /** Begins to hand the ports over to a new process. @default it cannot be done */
   handOver?: (side: HandOverSide) => Promise<{ pid: number }>;
 }

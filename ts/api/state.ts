@@ -9,11 +9,11 @@ import { LayeredItems } from '../config/layers.ts';
 import type { IClock } from '../core/clock.ts';
 import type { IProblem } from '../core/errors.ts';
 import type { ILogger } from '../core/logger.ts';
+import { SerialQueue } from '../core/serial-queue.ts';
 import type { IStoreChange, Store, TJson } from '../storage/store.ts';
 import { MaintenanceMarks } from './maintenance.ts';
 import { isObject } from './merge-patch.ts';
 import { RouteIndex } from './route-index.ts';
-import { SerialQueue } from './serial-queue.ts';
 import type {
   IAccessTarget,
   ICertificateTarget,

@@ -4,6 +4,7 @@ import type { IClock } from '../core/clock.ts';
 import { hashToken, newToken, verifyToken } from '../core/credentials.ts';
 import { DcError, type IProblem } from '../core/errors.ts';
 import type { ILogger } from '../core/logger.ts';
+import { SerialQueue } from '../core/serial-queue.ts';
 import type { IStoreChange, Store, TJson } from '../storage/store.ts';
 import { ApiError } from './api-error.ts';
 import {
@@ -12,7 +13,6 @@ import {
   tokenInputSchema,
   tokenRecordSchema,
 } from './schemas/token.ts';
-import { SerialQueue } from './serial-queue.ts';
 import { problemsOfZod } from './zod-problems.ts';
 
 /** The store's collection. */

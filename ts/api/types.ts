@@ -158,7 +158,7 @@ export interface IManagedZoneBook extends IZoneBook {
 export interface IDnsTarget {
   readonly book: IManagedZoneBook;
   readonly keys: IZoneKeys;
-  readonly owned: IOwnedRecordBook;
+  readonly manager: IOwnedRecordBook;
   readonly cache: IDnsCache;
   query(request: IExplainRequest): Promise<IQueryExplanation>;
   stats(): Promise<IDnsStats>;

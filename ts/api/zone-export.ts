@@ -39,7 +39,7 @@ async function* linesOf(
   id: string,
   apex: Buffer,
 ): AsyncGenerator<(string | IZoneRecord)[], void> {
-  const owned = ownedData(dns.owned.list({ zone: id }), apex);
+  const owned = ownedData(dns.manager.list({ zone: id }), apex);
   let piece: (string | IZoneRecord)[] = [];
   for (const set of dns.book.recordSets(id)) {
     // The router makes it again by itself.

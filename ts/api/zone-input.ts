@@ -1,7 +1,8 @@
 import type { IZoneOptions } from '../../ts_interfaces/index.ts';
 import { normalizeZoneName } from '../config/dns-name.ts';
 import { parseZone } from '../config/parse.ts';
-import { notAnObject } from './item-input.ts';
+import { nameAndViewOf } from '../config/zone-ids.ts';
+import { notAnObject, refused } from './item-input.ts';
 import { isObject } from './merge-patch.ts';
 
 /** How messages speak of zones. */
@@ -31,11 +32,18 @@ export function zoneIdOfText(text: string): string {
  */
 export function parseZoneInput(input: unknown, id: string | undefined): IZoneOptions {
   if (!isObject(input)) throw notAnObject(zoneWords);
-  return parseZone(id === undefined ? input : { ...nameAndView(id), ...input });
+  return parseZone(id === undefined ? input : { ...nameAndViewOf(id), ...input });
 }
 
-/** The name and view of an id. */
-function nameAndView(id: string): { name: string; view?: string } {
-  const at = id.lastIndexOf('@');
-  return at === -1 ? { name: id } : { name: id.slice(0, at), view: id.slice(at + 1) };
+/**
+ * Refuses a `file` but that which the configuration file names for the zone: what cannot be read of it
+ * stands in the refusal, and whoever may change zones may not read the router's files.
+ *
+ * @param base the zone of the configuration file.
+ * @throws DcError `ZONE_INVALID`
+ */
+export function checkZoneFile({ file }: IZoneOptions, base: IZoneOptions | undefined): void {
+  if (file === undefined || file === base?.file) return;
+  const message = 'Must be absent: a file can be named in the configuration file alone';
+  throw refused(zoneWords, 'file', message);
 }

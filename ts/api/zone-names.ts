@@ -2,6 +2,7 @@ import type { IDnsOptions, IZoneOptions } from '../../ts_interfaces/index.ts';
 import { checkZoneNames as findUnknownNames } from '../config/index.ts';
 import { problemOf } from '../config/source.ts';
 import { DcError } from '../core/errors.ts';
+import { listNames } from '../net/client-set.ts';
 import type { TLayers } from './state.ts';
 
 /**
@@ -33,5 +34,5 @@ export function listsInZone({
   update = [],
 }: IZoneOptions): string[] {
   const entries = [...transfer, ...notifyFrom, ...update.flatMap(({ from = [] }) => from)];
-  return entries.flatMap((entry) => (entry.startsWith('@') ? [entry.slice(1)] : []));
+  return listNames(entries);
 }

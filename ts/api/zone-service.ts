@@ -16,7 +16,7 @@ import { pageOf } from './route-index.ts';
 import type { ITagged } from './route-view.ts';
 import type { ControlState } from './state.ts';
 import type { IProcessControl } from './types.ts';
-import { parseZoneInput, zoneIdOfText, zoneWords } from './zone-input.ts';
+import { checkZoneFile, parseZoneInput, zoneIdOfText, zoneWords } from './zone-input.ts';
 import { checkZoneNames } from './zone-names.ts';
 
 /** A zone with what it was made from. */
@@ -264,6 +264,7 @@ function zoneKind(
     prepare: async ({ key, after }) => {
       const { zoneTarget } = state;
       if (after === undefined) return await zoneTarget.prepare({ set: [], removed: [key] });
+      checkZoneFile(after, state.zones.baseOf(key));
       checkZoneNames(after, dns(), state.access);
       return await zoneTarget.prepare({ set: [after], removed: [] });
     },
@@ -271,7 +272,7 @@ function zoneKind(
     swap: (prepared, { key: id, before, after }) => {
       state.zoneTarget.apply(prepared);
       const what = after === undefined ? 'removed' : before === undefined ? 'added' : 'changed';
-      state.logger.info(`zone.${what}`, `The zone "${id}" was ${what}`, { id });
+      state.logger.info(`zone.${what}`, `The zone "${id}" was ${what}`, { zone: id });
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { IDnssecOptions } from '../../ts_interfaces/index.ts';
 import type { IDnssecView } from '../api/dnssec-service.ts';
 import { type IArguments, type TCommandRun, UsageError } from './command.ts';
-import { zonePath } from './dns-zone.ts';
+import { zoneNameOf, zonePath } from './dns-words.ts';
 import type { Output, TCell } from './output.ts';
 
 const roles = ['ksk', 'zsk', 'csk'];
@@ -80,7 +80,7 @@ function optionsOf(given: IArguments): IDnssecOptions {
 /** Lines of a master file for the parent. */
 function dsLines({ zone, ds: records }: IDnssecView): string[] {
   if (records.length === 0) return ['The zone has no DS'];
-  const owner = `${zone.replace(/@.*$/s, '').replace(/\.$/, '')}.`;
+  const owner = `${zoneNameOf(zone)}.`;
   return records.map((record) => `${owner} IN DS ${record}`);
 }
 

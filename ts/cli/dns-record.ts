@@ -4,8 +4,7 @@ import { rdataCodec } from '../dns/codec/rdata.ts';
 import { txtData } from '../dns/zones/dns-manager.ts';
 import { type ApiClient, ApiProblem } from './client.ts';
 import { type IArguments, type TCommandRun, UsageError } from './command.ts';
-import { apexOf } from './dns-name.ts';
-import { zonePath } from './dns-zone.ts';
+import { apexOf, ttlOf, zoneNameOf, zonePath } from './dns-words.ts';
 import { type Output, savedLine, type TCell } from './output.ts';
 
 /** Times that a change is tried when somebody else changes the same records. */
@@ -133,7 +132,7 @@ function setPath(given: IArguments): string {
 
 /** People write whole names without the trailing dot; nobody means a zone's name twice. */
 function ownerOf(zone: string, name: string): string {
-  const apex = zone.replace(/@.*$/s, '').replace(/\.$/, '').toLowerCase();
+  const apex = zoneNameOf(zone).toLowerCase();
   const lower = name.toLowerCase();
   const isWhole = apex !== '' && (lower === apex || lower.endsWith(`.${apex}`));
   return isWhole ? `${name}.` : name;
@@ -154,13 +153,6 @@ function normalData(zone: string, typeName: string, text: string): string {
   if (!Buffer.isBuffer(rdata)) throw new UsageError(`"${text}": ${rdata.problem}`);
   const codec = rdataCodec(type);
   return codec.format(codec.canonical(rdata));
-}
-
-function ttlOf(given: IArguments): { ttl?: number } {
-  const text = given.value('ttl');
-  if (text === undefined) return {};
-  if (/^\d{1,10}$/.test(text)) return { ttl: Number(text) };
-  throw new UsageError(`--ttl must be a number of seconds, not "${text}"`);
 }
 
 function recordTable(sets: readonly IRecordSetInfo[], output: Output): string[] {

@@ -1,13 +1,14 @@
 import type { IZoneInfo, IZoneOptions, IZonePeer } from '../../ts_interfaces/index.ts';
 import type { IZoneChanged, IZoneView } from '../api/zone-service.ts';
+import { nameAndViewOf } from '../config/zone-ids.ts';
 import { loadZone, readIncludedFile } from '../dns/zone/load-zone.ts';
 import { format } from '../dns/zone/master-writer.ts';
 import { ZoneProblems } from '../dns/zone/zone-problem.ts';
 import { type ApiClient, ApiProblem } from './client.ts';
-import { type IArguments, type IContext, type TCommandRun, UsageError } from './command.ts';
+import { type IContext, type TCommandRun, UsageError } from './command.ts';
 import { readDataFile } from './data-file.ts';
 import { readZoneFile } from './dns-check.ts';
-import { apexOf } from './dns-name.ts';
+import { apexOf, ttlOf, zonePath } from './dns-words.ts';
 import { amount } from './format.ts';
 import { type Output, savedLine, type TCell } from './output.ts';
 
@@ -70,15 +71,21 @@ export const remove: TCommandRun = async ({ client, arguments: given, output }) 
 /** `dcrouter dns zone import ZONE FILE`: makes the zone when there is none. */
 export const importFile: TCommandRun = async ({ client, arguments: given, output, terminal }) => {
   const [zone = '', file = ''] = given.positionals;
-  const body = withIncluded(zone, file, await readZoneFile(file, terminal));
+  const text = await readZoneFile(file, terminal);
+  const body = withIncluded(zone, file, text);
   const call = { body, contentType: 'text/dns' };
   const api = await client();
   try {
     const done = await api.call<IZoneChanged>('PUT', `${zonePath(given)}/import`, call);
     output.show(done, () => [changedLine(done, 'imported', output)]);
   } catch (error) {
-    if (!(error instanceof ApiProblem) || error.code !== 'ZONE_UNKNOWN') throw error;
-    const made = await makeZone(api, zone, body);
+    // What includes others is sent in other lines than the file has.
+    const name = body === text && file !== '-' ? file : undefined;
+    if (!(error instanceof ApiProblem)) throw error;
+    if (error.code !== 'ZONE_UNKNOWN') throw placedIn(name, error);
+    const made = await makeZone(api, zone, body).catch((reason: unknown) => {
+      throw reason instanceof ApiProblem ? placedIn(name, reason) : reason;
+    });
     const done = { zone: made.id, serial: made.serial };
     output.show(done, () => [changedLine(done, 'added', output)]);
   }
@@ -129,11 +136,6 @@ export const retransfer: TCommandRun = async ({ client, arguments: given, output
   return 0;
 };
 
-/** The path of the zone that the first word names. */
-export function zonePath(given: IArguments): string {
-  return `/dns/zones/${encodeURIComponent(given.positionals[0] ?? '')}`;
-}
-
 /** Says what was done to a zone. */
 export function changedLine(done: IZoneChanged, what: string, output: Output): string {
   const serial = done.serial === null ? 'nothing is served' : `serial ${done.serial}`;
@@ -145,12 +147,18 @@ async function makeZone(api: ApiClient, id: string, body: Buffer): Promise<IZone
     const message = `There is no zone "${id}", and the file is too large to make it: add it first`;
     throw new UsageError(message);
   }
-  const at = id.lastIndexOf('@');
-  const query = {
-    name: at === -1 ? id : id.slice(0, at),
-    view: at === -1 ? undefined : id.slice(at + 1),
-  };
+  const query = nameAndViewOf(id);
   return await api.call('POST', '/dns/zones', { query, body, contentType: 'text/dns' });
+}
+
+/** The router knows the lines of a text, and not the file that it came from. */
+function placedIn(file: string | undefined, error: ApiProblem): ApiProblem {
+  if (file === undefined) return error;
+  const { status, code, message, problems } = error;
+  const placed = problems.map((problem) =>
+    problem.line === undefined || problem.file !== undefined ? problem : { ...problem, file },
+  );
+  return new ApiProblem(status, code, message, placed);
 }
 
 /** The router reads no files of ours: what the file includes is put into it. */
@@ -185,10 +193,7 @@ async function optionsOf({ arguments: given, terminal }: IContext): Promise<Part
     if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data;
     throw new UsageError(`"${file}" must hold one zone`);
   }
-  const [view, contact, ttl] = [given.value('view'), given.value('contact'), given.value('ttl')];
-  if (ttl !== undefined && !/^\d{1,10}$/.test(ttl)) {
-    throw new UsageError(`--ttl must be a number of seconds, not "${ttl}"`);
-  }
+  const [view, contact] = [given.value('view'), given.value('contact')];
   const serial = given.value('serial') as IZoneOptions['serial'];
   const lists = {
     nameservers: given.values('nameserver'),
@@ -199,7 +204,7 @@ async function optionsOf({ arguments: given, terminal }: IContext): Promise<Part
   return {
     ...(view === undefined ? {} : { view }),
     ...(contact === undefined ? {} : { contact }),
-    ...(ttl === undefined ? {} : { ttl: Number(ttl) }),
+    ...ttlOf(given),
     ...(serial === undefined ? {} : { serial }),
     ...Object.fromEntries(Object.entries(lists).filter(([, values]) => values.length > 0)),
     ...(given.has('dnssec') ? { dnssec: true } : {}),

@@ -171,6 +171,7 @@ export class Successor {
       };
       process.on('message', onMessage).on('disconnect', onDisconnect);
     });
+    router.beginTakeOver();
     say({ type: 'ready' });
     await done;
   }

@@ -33,9 +33,10 @@ async function execute(argv: readonly string[], terminal: ITerminal): Promise<nu
   if (argv.length === 1 && (first === '--version' || first === '-V')) {
     return await execute(['version'], terminal);
   }
-  if (argv.length === 0 || (argv.length === 1 && (first === '--help' || first === '-h'))) {
+  const group = groupOf(argv);
+  if (argv.length === 0 || group !== undefined) {
     const { helpFor } = await import('./help.ts');
-    (argv.length === 0 ? terminal.stderr : terminal.stdout).write(helpFor([]));
+    (argv.length === 0 ? terminal.stderr : terminal.stdout).write(helpFor(group ?? []));
     return argv.length === 0 ? 1 : 0;
   }
   const { command, rest } = findCommand(commands, argv);
@@ -57,6 +58,17 @@ async function execute(argv: readonly string[], terminal: ITerminal): Promise<nu
   };
   const run = await command.load();
   return await run(context);
+}
+
+/** The words of `dcrouter dns --help`, of which there is no command; undefined: it is no such call. */
+function groupOf(argv: readonly string[]): readonly string[] | undefined {
+  const last = argv.at(-1);
+  if (last !== '--help' && last !== '-h') return undefined;
+  const words = argv.slice(0, -1);
+  const isGroup = commands.some(
+    ({ path }) => path.length > words.length && words.every((word, index) => path[index] === word),
+  );
+  return isGroup ? words : undefined;
 }
 
 /** Errors of the file system that say that a wrong file was named. */

@@ -17,6 +17,9 @@ import { notifyServiceManager } from './service-manager.ts';
 /** What a daemon does that was told nothing: a file without `dns` opens no port for it. */
 const withoutFile: IDcRouterOptions = { ...daemonDefaults, dns: {} };
 
+/** A heap that is collected in some 20 ms. */
+const smallHeapBytes = 50_000_000;
+
 /** Exit code of what failed at run time, so that a supervisor starts the router again. */
 const failedExitCode = 2;
 
@@ -42,6 +45,8 @@ async function serve(context: IContext, successor: Successor | null): Promise<nu
   const predecessor = new Predecessor(stop);
   const router = new DcRouter(options, {
     ...about,
+    // Before the first client comes: a large heap takes a while.
+    onLoaded: () => releaseUnusedHeap(),
     handOver: (side) => predecessor.begin(side),
   });
   process.on('uncaughtException', (error) => {
@@ -63,7 +68,7 @@ async function serve(context: IContext, successor: Successor | null): Promise<nu
   if (untold !== null)
     context.terminal.stderr.write(`Cannot tell the service manager: ${untold}\n`);
   writeBanner(router, options, context.terminal);
-  releaseUnusedHeap();
+  releaseUnusedHeap(smallHeapBytes);
   await stopped;
   await router.stop();
   return 0;

@@ -100,8 +100,9 @@ IZonePeer.key: Name of a key of \`dns.keys\`: messages are signed. @default none
 IUpdateRule: Who may change records of a zone (RFC 2136), and which.
 IUpdateRule.key: Name of a key of \`dns.keys\`. Absent: clients of \`from\` without a key.
 IUpdateRule.from: Addresses, CIDRs or \`@list\`. @default with a key: everybody
-IUpdateRule.names: Names that it may change: relative or absolute; \`*.x\` for all below \`x\`, \`**\`
-  for all of the zone. @default ['**']
+IUpdateRule.names: Names that it may change: relative or absolute; \`*.x\` for all below \`x\`,
+  \`x.*\` for \`x\` in front of any name (\`_acme-challenge.*\`), \`**\` for all of the zone. @default
+  ['**']
 IUpdateRule.types: Types that it may change; SOA, DNSSEC types and the NS of the apex only when
   they are named. @default all others
 IDnssecOptions: How a zone is signed.

@@ -2,7 +2,7 @@ import type { RouteConfig } from '../../ts_interfaces/data/route.ts';
 import { DcError, type IProblem } from '../core/errors.ts';
 import type { ILoadedConfig } from './file.ts';
 import { parseRoute } from './parse.ts';
-import { valueAt } from './path.ts';
+import { formatPath, valueAt } from './path.ts';
 import { isObject } from './schema-object.ts';
 import { problemOf } from './source.ts';
 import { zoneIdOf } from './zone-ids.ts';
@@ -18,7 +18,7 @@ export interface IConfigItems {
 /**
  * Gives problems that were found when single items were compiled the place that the item has:
  * `routes[a].ssl.cert` becomes `web.routes[3].ssl.cert` with its line, or `web.routes[a].ssl.cert`
- * when there is no file.
+ * when there is no file. A problem that has a place in another file, as of a master file, keeps it.
  */
 export function placeProblems(
   problems: readonly IProblem[],
@@ -39,8 +39,12 @@ export function placeProblems(
     }
     const rest = problem.path.slice(prefix.length).match(/[^.[\]]+/g) ?? [];
     const steps = rest.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-    const finding = { path: [...item, ...steps], at: 'value' as const, message };
-    return problemOf(finding, file.value, file.source);
+    const path = [...item, ...steps];
+    // A line of a file that the configuration names, e.g. of a master file, is the better place.
+    if (problem.file !== undefined) return { ...problem, path: formatPath(path) };
+    const { line } = problem;
+    const text = line === undefined ? message : `Line ${line} of it: ${message}`;
+    return problemOf({ path, at: 'value' as const, message: text }, file.value, file.source);
   });
 }
 

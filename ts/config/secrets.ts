@@ -7,6 +7,7 @@ export const SECRET_MASK = '[redacted]';
 const secretKeys = new Set(['key', 'passwordhash', 'tokenhashes', 'password', 'token', 'secret']);
 /** Parts of the configuration that hold no secret, whatever the names in them. */
 const openPlanes = new Set(['access', 'limits']);
+const openLists = new Set(['rateLimits', 'primaries', 'notify', 'update']);
 const headerParents = new Set(['headers', 'set', 'add']);
 const secretHeader = /authorization|cookie|token|secret|password|credential|api-?key|signature/i;
 
@@ -19,8 +20,8 @@ export function isSecretPath(path: TPath): boolean {
   if (path[0] === 'dns') return isDnsSecret(path);
   return path.some((part, index) => {
     if (typeof part === 'number') return false;
-    // What a rate limit counts by.
-    if (part === 'key' && path[index - 2] === 'rateLimits') return false;
+    // What a rate limit counts by, and names of keys: a zone of the API has no `dns` before it.
+    if (part === 'key' && openLists.has(String(path[index - 2]))) return false;
     const parent = path[index - 1];
     if (typeof parent === 'string' && headerParents.has(parent)) return secretHeader.test(part);
     return secretKeys.has(part.toLowerCase());

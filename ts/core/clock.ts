@@ -24,7 +24,7 @@ class SystemTimer implements ITimer {
 
   constructor(run: () => void, delayMs: number) {
     this.run = run;
-    this.remainingMs = delayMs;
+    this.remainingMs = Math.max(0, delayMs);
     this.handle = this.arm();
   }
 

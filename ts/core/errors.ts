@@ -175,9 +175,9 @@ function formatProblem(problem: IProblem): string {
 }
 
 function placeOf({ file, line, column }: IProblem): string {
-  const parts = [file ?? (line === undefined ? undefined : 'line'), line, column];
-  const place = parts.filter((part) => part !== undefined).join(':');
-  return place === '' ? '' : `${place} `;
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
+  if (place === '') return '';
+  return file === undefined ? `line ${place} ` : `${place} `;
 }
 
 function shortValue(value: unknown): string {

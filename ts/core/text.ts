@@ -10,3 +10,8 @@ export function escapeControls(text: string): string {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
+
+/** What is quoted of a text that may be megabytes of something else: its first 80 characters. */
+export function shortened(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+}

@@ -1,8 +1,19 @@
+import type { IDnsOptions } from '../../ts_interfaces/index.ts';
 import type { IClock } from '../core/clock.ts';
 import { DcError } from '../core/errors.ts';
-import type { IDnsServiceParts } from './dns-service.ts';
-import { DnsPlane, type IPreparedDns, type TPlainAnswers } from './plane/index.ts';
-import { NodeTransport } from './resolver/index.ts';
+import type { EventBus } from '../core/event-bus.ts';
+import type { ILogger } from '../core/logger.ts';
+import type { DescriptorGuard } from '../net/descriptors.ts';
+import type { Store } from '../storage/store.ts';
+import {
+  DnsPlane,
+  type IDnsAddressLists,
+  type IDnsPrepareOptions,
+  type IDnsTls,
+  type IPreparedDns,
+  type TPlainAnswers,
+} from './plane/index.ts';
+import { type IResolverOptions, NodeTransport } from './resolver/index.ts';
 import { secureRandom } from './resolver/random.ts';
 import {
   NotifySender,
@@ -11,15 +22,40 @@ import {
   TransferCounters,
   TransferSender,
 } from './transfer/index.ts';
-import { DNSManager, ZoneBook } from './zones/index.ts';
+import { DNSManager, type IHealthSource, ZoneBook } from './zones/index.ts';
 import { makeStages } from './zones/make-stages.ts';
 import type { ZoneSigning } from './zones/signing/index.ts';
 import { TsigKeys } from './zones/tsig-keys.ts';
+import { zoneUnknown } from './zones/zone-base.ts';
 
-/** What a host works with. */
-export interface IDnsHostParts extends Omit<IDnsServiceParts, 'workers' | 'clock'> {
-  readonly workers: number;
+/** What a host works with; it owns none of it. */
+export interface IDnsHostParts {
+  /** Open from `load` to `stop`. */
+  readonly store: Store;
+  readonly bus: EventBus;
+  readonly logger: ILogger;
   readonly clock: IClock;
+  /** Certificates for DNS over TLS. */
+  readonly tls: IDnsTls;
+  readonly lists: IDnsAddressLists;
+  /** Who lives behind routes and TCP entries. */
+  readonly health: IHealthSource;
+  /** Of the key file; undefined: nothing is kept. */
+  readonly dataDir: string | undefined;
+  /** Folder that the `file` of a zone is relative to. */
+  readonly baseFolder: () => string;
+  /** Threads that answer by UDP in place of this one. */
+  readonly workers: number;
+  /** Refuses connections while descriptors are short. @default none is refused */
+  readonly guard?: DescriptorGuard;
+  /** Of the resolvers that are made, for tests. @default the machine's network and files */
+  readonly resolverParts?: Partial<IResolverOptions>;
+}
+
+/** Options that were checked and whose new ports are bound. */
+export interface IPreparedOptions {
+  readonly keys: TsigKeys;
+  readonly plane: IPreparedDns;
 }
 
 /** All parts of DNS, from one `load` to one `stop`. */
@@ -28,13 +64,15 @@ export class DnsHost {
   readonly plane: DnsPlane;
   readonly manager: DNSManager;
   readonly keys: ZoneSigning;
+  /** What transfers, notifications and updates have come to. */
+  readonly counters = new TransferCounters();
   private readonly parts: IDnsHostParts;
   private readonly notifier: NotifySender;
   private readonly keeper: SecondaryKeeper;
   private readonly transport = new NodeTransport({ random: secureRandom });
-  private readonly counters = new TransferCounters();
   private readonly sender: TransferSender;
   private tsig = new TsigKeys();
+  private udpSizeMax: number | undefined;
   private isStarted = false;
   private stopping: Promise<void> | null = null;
 
@@ -86,15 +124,47 @@ export class DnsHost {
     await this.book.load();
   }
 
-  /** Serves what was prepared; with the first one, transfers begin. */
-  apply(prepared: IPreparedDns): void {
-    this.tsig = new TsigKeys(prepared.options?.keys);
-    this.plane.apply(prepared);
+  /**
+   * Checks options and binds ports; nothing has changed yet.
+   *
+   * @throws DcError as `DnsPlane.prepare`; NameError, RangeError for a TSIG key that is refused.
+   */
+  async prepare(
+    options: IDnsOptions | undefined,
+    how?: IDnsPrepareOptions,
+  ): Promise<IPreparedOptions> {
+    const keys = new TsigKeys(options?.keys);
+    return { keys, plane: await this.plane.prepare(options, how) };
+  }
+
+  /** Serves what was prepared; with the first one, transfers begin. Never throws. */
+  apply({ keys, plane }: IPreparedOptions): void {
+    this.tsig = keys;
+    this.udpSizeMax = plane.options?.udpSizeMax;
+    this.plane.apply(plane);
     if (this.isStarted) return;
     this.isStarted = true;
     this.notifier.start();
     this.keeper.start();
     this.manager.start();
+  }
+
+  /**
+   * Lets go of the store, before it closes: zones are answered for as they stand, until `reclaim`.
+   * Updates are refused, and nothing is fetched or renewed.
+   */
+  async release(): Promise<void> {
+    this.manager.stop();
+    await this.keeper.stop();
+    await this.book.pause();
+  }
+
+  /** The store is open again: goes on. */
+  reclaim(): void {
+    this.book.resume();
+    if (!this.isStarted) return;
+    this.manager.start();
+    this.keeper.start();
   }
 
   /** Closes everything. Idempotent. */
@@ -119,7 +189,7 @@ export class DnsHost {
 
   private zone(id: string) {
     const zone = this.book.get(id);
-    if (zone === undefined) throw new DcError('ZONE_UNKNOWN', `There is no zone "${id}"`);
+    if (zone === undefined) throw zoneUnknown(id);
     return zone;
   }
 
@@ -130,6 +200,7 @@ export class DnsHost {
       ...{ book, view, bus, logger, clock, lists, counters, sender, plain },
       keys: () => this.tsig,
       notified: keeper.notified,
+      udpSizeMax: this.udpSizeMax,
     });
   }
 

@@ -1,54 +1,26 @@
 import { availableParallelism } from 'node:os';
 import type { IDnsOptions, IDnsStats, IZoneOptions } from '../../ts_interfaces/index.ts';
 import { type IClock, systemClock } from '../core/clock.ts';
-import type { EventBus } from '../core/event-bus.ts';
-import type { ILogger } from '../core/logger.ts';
-import type { DescriptorGuard } from '../net/descriptors.ts';
+import type { ITcpHandle } from '../net/handles.ts';
+import type { IHeldPort } from '../net/port-table.ts';
 import type { IWebService } from '../net/web-service.ts';
-import type { Store } from '../storage/store.ts';
-import { DnsHost } from './dns-host.ts';
+import { DnsHost, type IDnsHostParts, type IPreparedOptions } from './dns-host.ts';
 import type {
   IDnsAddress,
-  IDnsAddressLists,
   IDnsCache,
   IDnsPrepareOptions,
-  IDnsTls,
   IExplainRequest,
-  IPreparedDns,
   IQueryExplanation,
 } from './plane/index.ts';
-import type { IResolver, IResolverOptions } from './resolver/index.ts';
-import type {
-  DNSManager,
-  IHealthSource,
-  IPreparedZones,
-  IZoneKeys,
-  ZoneBook,
-} from './zones/index.ts';
+import type { IResolver } from './resolver/index.ts';
+import type { DNSManager, IPreparedZones, IZoneKeys, ZoneBook } from './zones/index.ts';
 
 /** What DNS works with; it owns none of it. */
-export interface IDnsServiceParts {
-  /** Open from `load` to `stop`. */
-  readonly store: Store;
-  readonly bus: EventBus;
-  readonly logger: ILogger;
-  /** Certificates for DNS over TLS. */
-  readonly tls: IDnsTls;
-  readonly lists: IDnsAddressLists;
-  /** Who lives behind routes and TCP entries. */
-  readonly health: IHealthSource;
-  /** Of the key file; undefined: nothing is kept. */
-  readonly dataDir: string | undefined;
-  /** Folder that the `file` of a zone is relative to. */
-  readonly baseFolder: () => string;
+export interface IDnsServiceParts extends Omit<IDnsHostParts, 'workers' | 'clock'> {
   /** Threads that answer by UDP; `auto`: one for each core. @default 0 */
   readonly workers?: number | 'auto';
   /** @default systemClock */
   readonly clock?: IClock;
-  /** Refuses connections while descriptors are short. @default none is refused */
-  readonly guard?: DescriptorGuard;
-  /** Of the resolvers that are made, for tests. @default the machine's network and files */
-  readonly resolverParts?: Partial<IResolverOptions>;
 }
 
 /**
@@ -86,11 +58,6 @@ export class DnsService {
     return this.host.manager;
   }
 
-  /** The same, as the management sees it. */
-  get owned(): DNSManager {
-    return this.host.manager;
-  }
-
   /** The resolver's cache. */
   get cache(): IDnsCache {
     return this.host.plane.cache;
@@ -120,18 +87,18 @@ export class DnsService {
   prepareOptions(
     options: IDnsOptions | undefined,
     how?: IDnsPrepareOptions,
-  ): Promise<IPreparedDns> {
-    return this.host.plane.prepare(options, how);
+  ): Promise<IPreparedOptions> {
+    return this.host.prepare(options, how);
   }
 
   /** Serves what was prepared. Never throws. */
-  applyOptions(prepared: IPreparedDns): void {
+  applyOptions(prepared: IPreparedOptions): void {
     this.host.apply(prepared);
   }
 
   /** Closes what was bound for it. */
-  discardOptions(prepared: IPreparedDns): Promise<void> {
-    return this.host.plane.discard(prepared);
+  discardOptions({ plane }: IPreparedOptions): Promise<void> {
+    return this.host.plane.discard(plane);
   }
 
   /** Loads and checks zones; see `ZoneBook.prepare`. @throws DcError `ZONE_INVALID`, `STORE_FAILED` */
@@ -150,6 +117,35 @@ export class DnsService {
   /** They will not be answered for. */
   discard(prepared: IPreparedZones): Promise<void> {
     return this.host.book.discard(prepared);
+  }
+
+  /**
+   * Brings a port of the process that this one takes over from.
+   *
+   * @param key of `heldPorts` there. @returns false when it is none of DNS: nothing was taken.
+   */
+  takeOver(key: string, handle: ITcpHandle): boolean {
+    return this.host.plane.takeOver(key, handle);
+  }
+
+  /** What was brought and is not used is closed. */
+  endTakeOver(): void {
+    this.host.plane.endTakeOver();
+  }
+
+  /** The TCP ports that are held now, for a process that takes over. */
+  heldPorts(): Iterable<IHeldPort> {
+    return this.host.plane.heldPorts();
+  }
+
+  /** Lets go of the store, which another process is to have; answers go on as they are. */
+  release(): Promise<void> {
+    return this.host.release();
+  }
+
+  /** Nobody took over, and the store is open again. */
+  reclaim(): void {
+    this.host.reclaim();
   }
 
   /** Resolves when every thread serves what was changed before. */

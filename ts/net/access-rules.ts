@@ -1,6 +1,7 @@
 import { DcError, type IProblem } from '../core/errors.ts';
 import { type AddressLists, isListName } from './address-list.ts';
-import { CidrSet, isCidr } from './cidr.ts';
+import { isCidr } from './cidr.ts';
+import { ClientSet, listNames } from './client-set.ts';
 
 /** Who may connect. Entries are CIDRs, addresses, or `@name` for a list of `AddressLists`. */
 export interface IAccessEntries {
@@ -8,12 +9,6 @@ export interface IAccessEntries {
   allow?: readonly string[];
   /** Wins over `allow`. */
   deny?: readonly string[];
-}
-
-/** The addresses of an allow or deny option. */
-interface IAddresses {
-  readonly own: CidrSet;
-  readonly names: readonly string[];
 }
 
 /**
@@ -28,8 +23,8 @@ export class AccessRules {
   readonly listNames: readonly string[];
   private readonly lists: AddressLists;
   /** Null: nothing said. */
-  private readonly allow: IAddresses | null;
-  private readonly deny: IAddresses | null;
+  private readonly allow: ClientSet | null;
+  private readonly deny: ClientSet | null;
   // Requests on one connection ask for one address after the other.
   private lastIp: string | undefined;
   private lastRevision = -1;
@@ -42,34 +37,22 @@ export class AccessRules {
       throw new DcError('CONFIG_INVALID', `"${problems[0]?.value}" is no address`, { problems });
     }
     this.lists = lists;
-    this.allow = compile(allow);
-    this.deny = compile(deny);
-    this.listNames = [...new Set([...(this.allow?.names ?? []), ...(this.deny?.names ?? [])])];
+    this.allow = allow.length === 0 ? null : new ClientSet(allow, lists);
+    this.deny = deny.length === 0 ? null : new ClientSet(deny, lists);
+    this.listNames = [...new Set(listNames([...allow, ...deny]))];
   }
 
   /** A text that is no address is in no list and no CIDR. */
   allows(ip: string): boolean {
     const { revision } = this.lists;
     if (ip === this.lastIp && revision === this.lastRevision) return this.lastAnswer;
-    const isDenied = this.deny !== null && this.has(this.deny, ip);
-    const answer = !isDenied && (this.allow === null || this.has(this.allow, ip));
+    const isDenied = this.deny?.contains(ip) === true;
+    const answer = !isDenied && (this.allow === null || this.allow.contains(ip));
     this.lastIp = ip;
     this.lastRevision = revision;
     this.lastAnswer = answer;
     return answer;
   }
-
-  private has({ own, names }: IAddresses, ip: string): boolean {
-    if (own.contains(ip)) return true;
-    for (const name of names) if (this.lists.get(name)?.contains(ip) === true) return true;
-    return false;
-  }
-}
-
-function compile(entries: readonly string[]): IAddresses | null {
-  if (entries.length === 0) return null;
-  const names = entries.filter((entry) => entry.startsWith('@')).map((entry) => entry.slice(1));
-  return { own: new CidrSet(entries.filter((entry) => !entry.startsWith('@'))), names };
 }
 
 function problemsOf(option: string, entries: readonly string[]): IProblem[] {

@@ -1,4 +1,5 @@
 import { DcError, type IProblem } from '../core/errors.ts';
+import { shortened } from '../core/text.ts';
 import {
   addressProblemsMax,
   CidrSet,
@@ -161,16 +162,11 @@ export function parseAddressFile(text: string, fileName: string): string[] {
     if (entry === '') continue;
     if (isCidr(entry)) cidrs.push(entry);
     else if (++bad <= addressProblemsMax) {
-      problems.push({ ...problemOf(shorten(entry), ''), file: fileName, line: index + 1 });
+      problems.push({ ...problemOf(shortened(entry), ''), file: fileName, line: index + 1 });
     }
   }
   if (bad > 0) throw invalidCidrs(problems, bad);
   return cidrs;
-}
-
-/** A line may be megabytes of something else. */
-function shorten(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }
 
 function badName(name: string): DcError {

@@ -23,6 +23,12 @@ export class BackendDial implements IDialRoute<BackendPlace> {
     return this.names.clock;
   }
 
+  /** What is there is not to be used again: see `BackendName.passesOver`. */
+  get isAway(): boolean {
+    const { place } = this;
+    return place !== null && this.name.passesOver(place, this.clock.monotonic());
+  }
+
   look(then: (error: Error | null, places: readonly BackendPlace[]) => void): () => void {
     const { names, name } = this;
     return names.whenKnown(name, () => {

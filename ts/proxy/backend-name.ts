@@ -32,7 +32,7 @@ export class BackendPlace implements IDialPlace {
   }
 }
 
-/** Is told that what a name stands for has changed. */
+/** Is told that a name does not stand for some of its places any more, or that some stand behind others. */
 export interface INameFollower {
   onPlaces(): void;
 }
@@ -94,8 +94,38 @@ export class BackendName {
     const gone = before.filter((place) => !next.has(keyOf(place)));
     for (const place of gone) place.isGone = true;
     const isChanged = gone.length > 0 || next.size !== before.length;
-    if (gone.length > 0) for (const follower of this.followers) follower.onPlaces();
+    const priority = Math.min(...this.all.map((place) => place.priority));
+    const isMoved = gone.length > 0 || this.all.some((place) => place.priority > priority);
+    if (isMoved) for (const follower of this.followers) follower.onPlaces();
     return isChanged;
+  }
+
+  /**
+   * The place for the next request, when there may be a connection to it already: any, or one that is
+   * drawn by the weights of SRV records.
+   *
+   * @param now monotonic milliseconds.
+   * @param random 0 (inclusive) to 1 (exclusive).
+   */
+  next(now: number, random: () => number): BackendPlace | undefined {
+    const fit = this.all.filter((place) => !this.passesOver(place, now));
+    const answering = fit.filter(({ avoidedUntil }) => avoidedUntil <= now);
+    const places = answering.length > 0 ? answering : fit;
+    if (places[0]?.target === '') return places[Math.floor(random() * places.length)];
+    const [drawn] = byService(places, Math.floor(random() * places.length), random);
+    return drawn;
+  }
+
+  /**
+   * Whether a connection to the place is not to be used again: the name does not stand for it any
+   * more, or SRV records put another one first, that does answer.
+   *
+   * @param now monotonic milliseconds.
+   */
+  passesOver(place: BackendPlace, now: number): boolean {
+    const { priority, isGone } = place;
+    if (isGone) return true;
+    return this.all.some((other) => other.priority < priority && other.avoidedUntil <= now);
   }
 
   /**

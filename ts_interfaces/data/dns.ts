@@ -119,7 +119,8 @@ export interface IUpdateRule {
   /** Addresses, CIDRs or `@list`. @default with a key: everybody */
   from?: string[];
   /**
-   * Names that it may change: relative or absolute; `*.x` for all below `x`, `**` for all of the zone.
+   * Names that it may change: relative or absolute; `*.x` for all below `x`, `x.*` for `x` in front of
+   * any name (`_acme-challenge.*`), `**` for all of the zone.
    * @default ['**']
    */
   names?: string[];

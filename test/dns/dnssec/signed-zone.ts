@@ -26,9 +26,9 @@ export function unsignedZone(extra = ''): Zone {
 }
 
 /** One key that does all. */
-export function singleKey(key: DnssecKey): ISigningKeys {
+export function singleKey(key: DnssecKey, dnskeyTtlS = 3600): ISigningKeys {
   const keys = [key];
-  return { published: keys, zone: keys, entry: keys, cds: [], cdnskey: [], dnskeyTtlS: 3600 };
+  return { published: keys, zone: keys, entry: keys, cds: [], cdnskey: [], dnskeyTtlS };
 }
 
 /** The zone with a signer and what is needed to check it. */

@@ -5,8 +5,13 @@ import type { IServedZone } from './zone-set.ts';
 
 /** An answer in bytes, ready but for the id, flags of the query, case of the name, and OPT. */
 export interface IReadyAnswer {
-  /** The whole message with id 0 and without OPT, however long it is; its name in lower case. */
+  /** The message with id 0 and without OPT; its name in lower case. */
   readonly bytes: Buffer;
+  /**
+   * The whole message fits into no datagram: `bytes` is what every client by UDP is told, with TC,
+   * however much room its OPT record takes.
+   */
+  readonly isCut: boolean;
   /** Bytes of the name in the question. */
   readonly nameLength: number;
   readonly type: number;
@@ -34,8 +39,8 @@ export interface IAnswerCacheLimits {
 /** Answers that have a place at the same hash. */
 const ways = 4;
 
-/** Longer answers are made anew each time: they would not fit into a datagram. */
-const answerBytesMax = 4096;
+/** Longer ones fit into no datagram: they are kept cut off, and made anew for who can take them. */
+export const wholeBytesMax = 4096;
 
 /**
  * Answers by name, type and whether DNSSEC was asked for. The place of an answer follows from the
@@ -88,7 +93,6 @@ export class AnswerCache {
 
   /** Keeps an answer in place of the one to the same question, or of another one. */
   set(answer: IReadyAnswer): void {
-    if (answer.bytes.length > answerBytesMax) return;
     if (this.bytes + answer.bytes.length > this.bytesMax) this.clear();
     const at = this.placeOf(answer);
     this.bytes += answer.bytes.length - (this.entries[at]?.bytes.length ?? 0);

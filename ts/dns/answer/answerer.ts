@@ -22,14 +22,14 @@ import {
 import { lowerName, type TName } from '../codec/name.ts';
 import { readTsig, refuseMessage } from '../codec/tsig.ts';
 import { isMetaType, opcode, rcode, recordClass, recordType } from '../codec/types.ts';
-import { AnswerCache, hashOf, mix } from './answer-cache.ts';
+import { AnswerCache, hashOf, mix, wholeBytesMax } from './answer-cache.ts';
 import {
   type IAnswererOptions,
   type TAnswererOptions,
   udpSizeMin,
   withDefaults,
 } from './answerer-options.ts';
-import { encodeSections } from './encode-sections.ts';
+import { encodeForDatagram, encodeSections } from './encode-sections.ts';
 import { type IForeignAnswer, type IForeignAnswers, isForeign } from './foreign-answers.ts';
 import { encodeForeign } from './foreign-message.ts';
 import {
@@ -113,13 +113,14 @@ export class Answerer implements IQueryHandler {
     const isServed = foreign?.serves(client) === true;
     const isLookedUp = isServed && isRecursive(query);
     const { name, nameHash, type } = usual;
-    let bytes = this.kept(name, nameLength, nameHash, type, dnssec);
+    const isUdp = client.transport === 'udp';
+    let bytes = this.kept(name, nameLength, nameHash, type, dnssec, isUdp);
     // A name that we have an answer of is ours; but DS may be the parent's, for who asks us for all.
     if (foreign !== null && isLookedUp && (bytes === null || type === recordType.DS)) {
       const own = name.subarray(0, nameLength);
       if (isForeign(this.zones, own, type)) return this.answerForeign(foreign, query, client, out);
     }
-    bytes ??= this.make(name, nameLength, nameHash, type, dnssec);
+    bytes ??= this.make(name, nameLength, nameHash, type, dnssec, isUdp);
     if (this.leads && isLookedUp) return streamed;
     const opt = hasEdns ? this.usualOpt(query, client, this.reason) : null;
     const optBytes = opt !== null ? optSize(opt) : hasEdns ? plainOptBytes : 0;
@@ -243,7 +244,8 @@ export class Answerer implements IQueryHandler {
 
   /**
    * The message that was kept for a question of class IN that is not for the message itself: with id
-   * 0 and without OPT, however long it is; of a name in lower case. Null: `make` makes it.
+   * 0 and without OPT; of a name in lower case; for UDP cut off when no datagram holds it. Null:
+   * `make` makes it.
    */
   private kept(
     name: Buffer,
@@ -251,6 +253,7 @@ export class Answerer implements IQueryHandler {
     nameHash: number,
     type: number,
     dnssec: boolean,
+    isUdp: boolean,
   ): Buffer | null {
     const hash = hashOf(nameHash, type, dnssec);
     const kept = this.cache.get(hash, name, nameLength, type, dnssec);
@@ -259,7 +262,7 @@ export class Answerer implements IQueryHandler {
       kept.version === kept.served.version &&
       kept.generation === this.zones.generation &&
       (kept.goodUntilMs === Infinity || kept.goodUntilMs > this.options.clock.monotonic());
-    if (!isGood) return null;
+    if (!isGood || (kept.isCut && !isUdp)) return null;
     this.reason = null;
     this.leads = kept.leads;
     return kept.bytes;
@@ -272,25 +275,26 @@ export class Answerer implements IQueryHandler {
     nameHash: number,
     type: number,
     dnssec: boolean,
+    isUdp: boolean,
   ): Buffer {
     const { cache, zones } = this;
     const hash = hashOf(nameHash, type, dnssec);
     const own = Buffer.from(name.subarray(0, nameLength));
     const sections = this.sectionsOf(own, type, dnssec, true);
     const question = { name: own, type, class: recordClass.IN };
-    const bytes = encodeSections(question, sections, messageBytesMax);
+    const whole = encodeSections(question, sections, messageBytesMax);
+    const isCut = whole.length > wholeBytesMax;
+    const bytes = isCut ? encodeForDatagram(question, sections) : whole;
     const { served, signed, reason } = sections;
     const leads = sections.leads !== null;
     this.reason = reason;
     this.leads = leads;
     if (served !== null) {
       const goodUntilMs = signed ? this.options.clock.monotonic() + signedGoodMs : Infinity;
-      const { version } = served;
-      const { generation } = zones;
-      const entry = { bytes, nameLength, type, dnssec, leads, hash, served, version, generation };
-      cache.set({ ...entry, goodUntilMs });
+      const made = { bytes, isCut, leads, served, version: served.version, goodUntilMs };
+      cache.set({ ...made, nameLength, type, dnssec, hash, generation: zones.generation });
     }
-    return bytes;
+    return isUdp ? bytes : whole;
   }
 
   private sectionsOf(name: TName, type: number, dnssec: boolean, minimalAny: boolean): ISections {
@@ -412,17 +416,18 @@ export class Answerer implements IQueryHandler {
   /** The whole message, kept or made. */
   private madeFor(question: IQuestion, dnssec: boolean, client: IDnsClient): IMade {
     const { name, type } = question;
+    const isUdp = client.transport === 'udp';
     if (isMetaType(type)) {
-      const sections = this.sectionsOf(name, type, dnssec, client.transport === 'udp');
-      const bytes = encodeSections(question, sections, messageBytesMax);
+      const sections = this.sectionsOf(name, type, dnssec, isUdp);
+      const bytes = encodeSections(question, sections, isUdp ? wholeBytesMax : messageBytesMax);
       return { bytes, reason: sections.reason, leads: sections.leads !== null };
     }
     const lower = lowerName(name);
     let hash = this.cache.seed;
     for (const byte of lower) hash = mix(hash, byte);
     const bytes =
-      this.kept(lower, lower.length, hash, type, dnssec) ??
-      this.make(lower, lower.length, hash, type, dnssec);
+      this.kept(lower, lower.length, hash, type, dnssec, isUdp) ??
+      this.make(lower, lower.length, hash, type, dnssec, isUdp);
     return { bytes, reason: this.reason, leads: this.leads };
   }
 
@@ -485,10 +490,7 @@ export class Answerer implements IQueryHandler {
 const availableFlag = 0x80;
 
 /** RD. */
-function isRecursive(query: Buffer): boolean {
-  return ((query[2] as number) & 1) !== 0;
-}
+const isRecursive = (query: Buffer): boolean => ((query[2] as number) & 1) !== 0;
 
-function isPrivate({ transport }: IDnsClient): boolean {
-  return transport === 'tls' || transport === 'https';
-}
+const isPrivate = ({ transport }: IDnsClient): boolean =>
+  transport === 'tls' || transport === 'https';

@@ -1,7 +1,11 @@
 import { encodeMessage } from '../codec/encode.ts';
 import { emptyMessage, type IQuestion, type IRecord } from '../codec/message.ts';
 import type { IRrset } from '../zone/owner-data.ts';
+import { wholeBytesMax } from './answer-cache.ts';
 import type { ISections } from './sections.ts';
+
+/** What is cut off leaves room for the largest OPT record that we add, in 512 bytes. */
+const cutBytesMax = 320;
 
 /**
  * The message of an answer with id 0, without OPT; truncated when it would be longer than
@@ -20,6 +24,20 @@ export function encodeSections(question: IQuestion, sections: ISections, sizeMax
     additional: recordsOf(sections.additional),
   };
   return encodeMessage(message, { sizeMax, additionalNeeded: recordsOf(needed).length });
+}
+
+/**
+ * The same for an answer that is longer than any datagram of ours, to be kept: without additional records that
+ * nobody needs when that makes it fit, else cut off so short that everybody may have it.
+ */
+export function encodeForDatagram(question: IQuestion, sections: ISections): Buffer {
+  const bytes = encodeSections(question, sections, wholeBytesMax);
+  return isTruncated(bytes) ? encodeSections(question, sections, cutBytesMax) : bytes;
+}
+
+/** TC. */
+function isTruncated(message: Buffer): boolean {
+  return ((message[2] as number) & 2) !== 0;
 }
 
 /** The records of rrsets. */

@@ -45,10 +45,11 @@ export class KeptNsec3 implements IKeptChain {
   }
 
   nxdomain(zone: Zone, name: Buffer, { closestEncloser }: INxdomain): IRrset[] {
-    const wildcard = wildcardOf(closestEncloser);
+    const encloser = this.provableEncloser(zone, closestEncloser);
+    if (encloser === null) return [];
     return distinct([
-      ...this.enclosing(zone, name, closestEncloser),
-      ...this.covering(zone, wildcard),
+      ...this.enclosing(zone, name, encloser),
+      ...this.covering(zone, wildcardOf(encloser)),
     ]);
   }
 
@@ -59,6 +60,15 @@ export class KeptNsec3 implements IKeptChain {
   unsigned(zone: Zone, cut: Buffer): IRrset[] {
     const own = this.at(zone, cut);
     return own.length > 0 ? own : this.provable(zone, cut);
+  }
+
+  /** The name or its nearest ancestor that has a record: opt-out leaves out what is above none but its delegations. */
+  private provableEncloser(zone: Zone, name: Buffer): Buffer | null {
+    let encloser: Buffer | null = name;
+    while (encloser !== null && this.at(zone, encloser).length === 0) {
+      encloser = zone.keyOf(encloser) === '' ? null : parentOf(encloser);
+    }
+    return encloser;
   }
 
   /** RFC 5155 §7.2.1, when it is known which name encloses. */

@@ -54,7 +54,8 @@ export class PresignedSigner implements IAnswerSigner {
       case 'cname':
         return this.positive(zone, name, type, [found.rrset], found.wildcard);
       case 'dname':
-        return this.positive(zone, name, type, [found.rrset], null);
+        // Not `type`: who asks for RRSIG is led on, by a DNAME that is signed as ever.
+        return this.positive(zone, name, recordType.DNAME, [found.rrset], null);
       case 'delegation': {
         const proof = found.ds === undefined ? chain.unsigned(zone, found.rrset.name) : [found.ds];
         return { ...nothing, authority: [found.rrset, ...this.withSignatures(proof)] };

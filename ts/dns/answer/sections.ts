@@ -42,10 +42,22 @@ export interface ISectionOptions {
 }
 
 /** Aliases that are followed for one question. */
-const aliasesMax = 16;
+export const aliasesMax = 16;
 
 /** Types whose records exist only where signing makes them, with DO or without. */
 const madeTypes: ReadonlySet<number> = new Set([recordType.RRSIG, recordType.NSEC]);
+
+/**
+ * Types that bring addresses along, as Knot has them. For those whose RFCs want it too but which nobody reads
+ * (AFSDB, KX, NAPTR …) servers differ.
+ */
+const additionalTypes: ReadonlySet<number> = new Set([
+  recordType.NS,
+  recordType.MX,
+  recordType.SRV,
+  recordType.SVCB,
+  recordType.HTTPS,
+]);
 
 /** Nothing lives, or nobody knows the addresses of an ALIAS. */
 const unreachable: IExtendedError = { code: extendedError.NETWORK_ERROR, text: '' };
@@ -74,8 +86,11 @@ export function sectionsFor(
   return new Chase(zones, type, options).follow(served, zone, name);
 }
 
-/** DS belongs to the parent's side of a cut (RFC 4035 §3.1.4.1), when the parent is ours too. */
-function zoneFor(zones: ZoneSet, name: TName, type: number): IServedZone | undefined {
+/**
+ * The zone of ours that answers a question: DS belongs to the parent's side of a cut (RFC 4035
+ * §3.1.4.1), when the parent is ours too.
+ */
+export function zoneFor(zones: ZoneSet, name: TName, type: number): IServedZone | undefined {
   const served = zones.closest(name);
   if (type !== recordType.DS || served === undefined) return served;
   const parent = equalNames(served.apex, name) ? parentOf(name) : null;
@@ -134,7 +149,7 @@ class Chase {
       }
       const target = this.step(zone, signer, name, found);
       if (typeof target === 'object' && !Buffer.isBuffer(target)) return target;
-      const next = this.seen.size > aliasesMax ? undefined : this.zones.closest(target);
+      const next = this.seen.size > aliasesMax ? undefined : zoneFor(this.zones, target, this.type);
       // Out of our zones, or around in a circle: the client goes on from here.
       if (next === undefined || typeof next.zone === 'string' || this.seen.has(nameKey(target))) {
         // What an absent zone lets us say differs from what it lets us say when it is back.
@@ -171,7 +186,7 @@ class Chase {
         this.leads = name;
         if (signer === null) this.authority.push(found.rrset);
         else this.authority.push(...signer.respond(zone, name, this.type, found).authority);
-        return this.finish(rcode.NOERROR, !wasEmpty, ...glueOf(zone, found.rrset));
+        return this.finish(rcode.NOERROR, !wasEmpty, ...this.glueOf(zone, signer, found.rrset));
       }
       default:
         return this.negative(zone, signer, name, found);
@@ -187,9 +202,7 @@ class Chase {
     const isMinimal = this.type === recordType.ANY && this.options.minimalAny;
     const one = isMinimal ? { ...found, rrsets: [chosen(found.rrsets)] as const } : found;
     this.add(zone, signer, name, one);
-    const wanted = one.rrsets.filter(
-      ({ type }) => !this.options.minimalResponses || type === recordType.NS,
-    );
+    const wanted = one.rrsets.filter(({ type }) => this.isAdded(type));
     const known = additionalFor(zone, wanted).filter((rrset) => !this.has(rrset));
     const ordered = new Map<IRrset, IRrset>();
     const { draws } = this;
@@ -285,6 +298,24 @@ class Chase {
     return signed;
   }
 
+  /** Addresses of the servers of a delegation; those below the cut come first and are needed. */
+  private glueOf(zone: Zone, signer: IAnswerSigner | null, servers: IRrset): [IRrset[], number] {
+    const all = additionalFor(zone, [servers]);
+    const needed = all.filter(({ name }) => isSubdomain(name, servers.name));
+    const others = all.filter((rrset) => !needed.includes(rrset));
+    // Servers with a name outside of the delegation may be the zone's own.
+    const signatures =
+      signer === null ? [] : others.flatMap((rrset) => ownSignatures(zone, signer, rrset));
+    return [[...needed, ...others, ...signatures], needed.length];
+  }
+
+  /** Whether the addresses of the names in records of the type come with them. */
+  private isAdded(type: number): boolean {
+    // Who asks for ANY asks about the name alone.
+    if (this.type === recordType.ANY) return false;
+    return this.options.minimalResponses ? type === recordType.NS : additionalTypes.has(type);
+  }
+
   private has({ name, type }: IRrset): boolean {
     return this.answer.some((other) => other.type === type && equalNames(other.name, name));
   }
@@ -335,14 +366,6 @@ function chosen(rrsets: readonly [IRrset, ...IRrset[]]): IRrset {
 function aliasOf({ rrset }: IDname, name: TName, target: TName): IRrset {
   const { ttl } = rrset;
   return { name, type: recordType.CNAME, class: recordClass.IN, ttl, rdatas: [target] };
-}
-
-/** Addresses of the servers of a delegation; those below the cut come first and are needed. */
-function glueOf(zone: Zone, servers: IRrset): [IRrset[], number] {
-  const all = additionalFor(zone, [servers]);
-  const needed = all.filter(({ name }) => isSubdomain(name, servers.name));
-  const others = all.filter((rrset) => !needed.includes(rrset));
-  return [[...needed, ...others], needed.length];
 }
 
 /** The SOA with the TTL of RFC 2308 §3. */

@@ -152,12 +152,6 @@ export function keepaliveOption(idleTimeoutMs: number): IEdnsOption {
   return { code: ednsOption.KEEPALIVE, data };
 }
 
-/** The idle timeout in ms that an answer grants; null when it says none, or nothing valid. */
-export function keepaliveTimeoutMs(edns: IEdns | null): number | null {
-  const data = findOption(edns, ednsOption.KEEPALIVE);
-  return data?.length === 2 ? data.readUInt16BE(0) * 100 : null;
-}
-
 /**
  * Padding that makes a message a multiple of `blockBytes` long: RFC 8467 has 128 for queries, 468
  * for answers.

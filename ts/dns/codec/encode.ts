@@ -78,6 +78,9 @@ class MessageWriter {
   private readonly limit: number;
   /** Where each suffix of a name was written; null: names are not compressed. */
   private readonly suffixes: Map<string, number> | null;
+  /** The name that was compressed last, and where it is; the records of a set share theirs. */
+  private lastName: TName | null = null;
+  private lastTarget = 0;
 
   constructor(limit: number, compress: boolean) {
     this.limit = limit;
@@ -160,10 +163,15 @@ class MessageWriter {
   private name(name: TName, compress: boolean): void {
     const { suffixes } = this;
     if (suffixes === null || !compress) return this.bytes(name, 0, name.length);
+    if (name === this.lastName) return this.number(0xc000 | this.lastTarget);
     for (let at = 0; at < name.length - 1; ) {
       const suffix = name.toString('latin1', at);
-      const target = suffixes.get(suffix);
-      if (target !== undefined) return this.number(0xc000 | target);
+      const target = suffixes.get(suffix) ?? this.at;
+      if (at === 0 && target < pointerTargetsEnd) {
+        this.lastName = name;
+        this.lastTarget = target;
+      }
+      if (target !== this.at) return this.number(0xc000 | target);
       if (this.at < pointerTargetsEnd) suffixes.set(suffix, this.at);
       const next = at + 1 + (name[at] as number);
       this.bytes(name, at, next);
@@ -188,7 +196,7 @@ function setEnd(records: readonly IRecord[], start: number): number {
   for (; end < records.length; end++) {
     const { name, type, class: classNumber } = records[end] as IRecord;
     if (type !== first.type || classNumber !== first.class) break;
-    if (!equalNames(name, first.name)) break;
+    if (name !== first.name && !equalNames(name, first.name)) break;
   }
   return end;
 }

@@ -3,6 +3,8 @@
  * (RFC 1035 §3.1). Text exists only at the edges.
  */
 
+import { shortened } from '../../core/text.ts';
+
 /** A name in uncompressed wire form, e.g. `\x03www\x07example\x03org\x00`; 1 to 255 bytes. */
 export type TName = Buffer;
 
@@ -19,7 +21,7 @@ export class NameError extends Error {
   public readonly reason: string;
 
   constructor(text: string, reason: string) {
-    super(`"${text}" is no domain name: it has ${reason}`);
+    super(`"${shortened(text)}" is no domain name: it has ${reason}`);
     this.name = 'NameError';
     this.reason = reason;
   }
@@ -76,6 +78,16 @@ export function parseName(text: string, origin: TName = rootName): TName {
   scratch.copy(name, 0, 0, end);
   origin.copy(name, end);
   return name;
+}
+
+/** The same for a text that need not be a name: null where `parseName` throws `NameError`. */
+export function tryParseName(text: string, origin: TName = rootName): TName | null {
+  try {
+    return parseName(text, origin);
+  } catch (error) {
+    if (error instanceof NameError) return null;
+    throw error;
+  }
 }
 
 /** @returns where the next label's length goes. */

@@ -1,5 +1,6 @@
 /** The words that the text of a record's data consists of: RFC 1035 §5.1. */
 
+import { shortened } from '../../core/text.ts';
 import { escapedByte } from './name.ts';
 
 /**
@@ -22,7 +23,8 @@ export class RdataError extends Error {
   public readonly expected: string;
 
   constructor(token: number, expected: string, found: IToken | undefined) {
-    super(`Expected ${expected}, found ${found === undefined ? 'the end' : `"${found.text}"`}`);
+    const what = found === undefined ? 'the end' : `"${shortened(found.text)}"`;
+    super(`Expected ${expected}, found ${what}`);
     this.name = 'RdataError';
     this.token = token;
     this.expected = expected;

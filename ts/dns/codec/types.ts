@@ -136,8 +136,6 @@ export const rcode = {
 } as const;
 
 const typeNames = namesOf(recordType);
-const classNames = namesOf(recordClass);
-const opcodeNames = namesOf(opcode);
 const rcodeNames = namesOf(rcode);
 const typeNumbers = new Map<string, number>(Object.entries(recordType));
 const classNumbers = new Map<string, number>(Object.entries(recordClass));
@@ -162,11 +160,6 @@ export function recordTypeOf(text: string): number | undefined {
   return typeNumbers.get(name) ?? numberBehind('TYPE', name);
 }
 
-/** The name of a class: `IN`, or `CLASS42` when it has none (RFC 3597 §5). */
-export function recordClassName(number: number): string {
-  return classNames.get(number) ?? `CLASS${number}`;
-}
-
 /** The class of a name in any case: `in`, `CLASS1`; undefined when it is none. */
 export function recordClassOf(text: string): number | undefined {
   const name = text.toUpperCase();
@@ -180,11 +173,6 @@ function numberBehind(prefix: string, name: string): number | undefined {
   if (!/^\d{1,5}$/.test(digits)) return undefined;
   const number = Number(digits);
   return number <= 0xffff ? number : undefined;
-}
-
-/** The name of an opcode: `QUERY`, or `OPCODE3` when it has none. */
-export function opcodeName(number: number): string {
-  return opcodeNames.get(number) ?? `OPCODE${number}`;
 }
 
 /** The name of an rcode, extended ones too: `NXDOMAIN`, or `RCODE4000` when it has none. */

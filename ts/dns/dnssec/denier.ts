@@ -1,3 +1,4 @@
+import { soaMinimumS } from '../codec/soa.ts';
 import { recordClass } from '../codec/types.ts';
 import type { INodata, INxdomain } from '../zone/lookup.ts';
 import type { IRrset } from '../zone/owner-data.ts';
@@ -33,8 +34,7 @@ export function singleRrset(name: Buffer, type: number, ttl: number, rdata: Buff
 /** Seconds that a negative answer may be kept: RFC 2308 §5, RFC 9077 §3.2. */
 export function negativeTtl(zone: Zone): number {
   const { ttl, rdatas } = zone.soa();
-  const rdata = rdatas[0] as Buffer;
-  return Math.min(ttl, rdata.readUInt32BE(rdata.length - 4));
+  return Math.min(ttl, soaMinimumS(rdatas[0] as Buffer));
 }
 
 /** Leaves out what came before. */

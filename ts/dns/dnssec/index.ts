@@ -32,7 +32,6 @@ export {
   zoneKeyFlags,
 } from './dnskey.ts';
 export { DnssecKey, type IKeyInfo, KeyFormatError } from './key.ts';
-export { KeyFile } from './key-file.ts';
 export {
   type IKeyManagerOptions,
   type IKeyStore,

@@ -67,6 +67,11 @@ export interface IKeyManagerOptions {
   readonly zone: Buffer;
   readonly policy?: IKeyPolicy;
   readonly store: IKeyStore;
+  /**
+   * Nobody has records of the zone from before it was signed, so CDS and CDNSKEY ask for the DS of its
+   * first key at once. @default false: they wait until nobody can have any
+   */
+  readonly isNew?: boolean;
   /** Gets the keys at the start and whenever what they do has changed. */
   readonly onKeys: (keys: ISigningKeys) => void;
   /** Something could not be saved; it is tried again after a minute, the keys stay as they are. */
@@ -91,6 +96,7 @@ export class KeyManager {
   private readonly zone: Buffer;
   private policy: Required<IKeyPolicy>;
   private readonly store: IKeyStore;
+  private readonly isNew: boolean;
   private readonly onKeys: (keys: ISigningKeys) => void;
   private readonly onError: (error: unknown) => void;
   private readonly clock: IClock;
@@ -106,6 +112,7 @@ export class KeyManager {
     this.zone = options.zone;
     this.policy = { ...defaultKeyPolicy, ...options.policy };
     this.store = options.store;
+    this.isNew = options.isNew ?? false;
     this.onKeys = options.onKeys;
     this.onError = options.onError;
     this.clock = clock;
@@ -313,7 +320,10 @@ export class KeyManager {
     // All algorithms of a zone have to sign all of it: a successor has its predecessor's.
     const algorithm = present.at(-1)?.key.algorithm ?? this.policy.algorithm;
     const key = DnssecKey.generate(algorithm, flagsOf(role));
-    return { life: newKeyLife(this.idOf(key), role, this.nowS), key };
+    const life = newKeyLife(this.idOf(key), role, this.nowS);
+    const isFirst = this.keys.length === 0 && !present.some((other) => isEntry(other.life));
+    if (this.isNew && isFirst && isEntry(life)) life.submittedS = this.nowS;
+    return { life, key };
   }
 
   private idOf(key: DnssecKey): string {

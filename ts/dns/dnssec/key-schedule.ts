@@ -248,6 +248,8 @@ function advanceEntry(
     newest.submittedS = due.nowS;
   }
   if (newest.dsSeenS !== null) {
+    // Whoever made the DS by hand was faster; from now on CDS says the same as the parent.
+    newest.submittedS ??= newest.dsSeenS;
     for (const former of entries) if (former !== newest) former.dsEndS = newest.dsSeenS;
     if (wantsSuccessor(newest, policy, waits, due)) needed.add(role);
     return;

@@ -231,11 +231,12 @@ function linkOf(answer: readonly ISignedRrset[], name: Buffer, type: number): IL
     (rrset) => equalNames(rrset.name, name) && (rrset.type === type || type === recordType.ANY),
   );
   const [first, ...rest] = asked;
-  // Only a CNAME can be made by a DNAME.
-  const isFinal = first !== undefined && type !== recordType.CNAME;
-  if (isFinal) return { rrsets: [first, ...rest], target: null, isForged: false };
-
   const cname = find(answer, name, recordType.CNAME);
+  // Only a CNAME can be made by a DNAME.
+  const isMade = cname !== undefined && asked.every((rrset) => rrset === cname);
+  if (first !== undefined && !isMade) {
+    return { rrsets: [first, ...rest], target: null, isForged: false };
+  }
   const dname = answer.find(
     (rrset) =>
       rrset.type === recordType.DNAME &&
@@ -244,8 +245,13 @@ function linkOf(answer: readonly ISignedRrset[], name: Buffer, type: number): IL
   );
   if (dname !== undefined) return redirected(dname, cname, name, type);
   if (cname === undefined) return undefined;
-  const target = type === recordType.CNAME ? null : (cname.rdatas[0] as Buffer);
+  const target = isWanted(type) ? null : (cname.rdatas[0] as Buffer);
   return { rrsets: [cname], target, isForged: cname.rdatas.length !== 1 };
+}
+
+/** Whether a CNAME is what was asked for, so that nothing is behind it. */
+function isWanted(type: number): boolean {
+  return type === recordType.CNAME || type === recordType.ANY;
 }
 
 function redirected(
@@ -258,7 +264,7 @@ function redirected(
   const given = cname?.rdatas[0];
   const differs = given !== undefined && (target === null || !equalNames(given, target));
   const isForged = differs || dname.rdatas.length !== 1 || (cname?.rdatas.length ?? 1) !== 1;
-  const isEnd = type === recordType.CNAME && cname !== undefined;
+  const isEnd = isWanted(type) && cname !== undefined;
   return { rrsets: [dname], target: isEnd ? null : target, synthesized: cname, isForged };
 }
 

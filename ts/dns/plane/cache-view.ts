@@ -38,10 +38,7 @@ export class CacheView implements IDnsCache {
 
   flush({ name, below = false }: { name?: string; below?: boolean } = {}): number {
     const { current } = this.service;
-    if (name !== undefined) return current.cache.flush(readNameText(name), below);
-    const { entries } = current.cache.numbers();
-    current.flush();
-    return entries;
+    return name === undefined ? current.flush() : current.flush(readNameText(name), below);
   }
 
   private infoOf(entry: ICacheEntry): ICacheEntryInfo {

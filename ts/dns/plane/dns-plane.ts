@@ -4,6 +4,8 @@ import { type IClock, systemClock } from '../../core/clock.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
 import type { DescriptorGuard } from '../../net/descriptors.ts';
+import type { ITcpHandle } from '../../net/handles.ts';
+import type { IHeldPort } from '../../net/port-table.ts';
 import type { IWebService } from '../../net/web-service.ts';
 import type { Store } from '../../storage/store.ts';
 import type { IResolver, IResolverOptions } from '../resolver/index.ts';
@@ -195,7 +197,7 @@ export class DnsPlane implements IDnsPlane {
     this.meter.stop();
     this.useHttps(false);
     this.listeners.stop();
-    await this.streams.drain(drainTimeoutMs);
+    await Promise.all([this.streams.drain(drainTimeoutMs), this.local.closed()]);
     this.streams.stop();
     await this.pool?.stop();
     this.service.stop();
@@ -204,6 +206,21 @@ export class DnsPlane implements IDnsPlane {
   /** Follows zones and certificates no more: the plane cannot be used again. */
   end(): void {
     for (const leave of this.leaves.splice(0)) leave();
+  }
+
+  /** As `Listeners.offer`. */
+  takeOver(key: string, handle: ITcpHandle): boolean {
+    return this.listeners.offer(key, handle);
+  }
+
+  /** What was brought and is not used is closed. */
+  endTakeOver(): void {
+    this.listeners.endTakeOver();
+  }
+
+  /** The TCP ports that are held now, for a process that takes over. */
+  heldPorts(): Iterable<IHeldPort> {
+    return this.listeners.held();
   }
 
   addresses(): Record<string, IDnsAddress> {

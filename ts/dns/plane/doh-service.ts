@@ -8,6 +8,7 @@ import type {
 import type { IDnsClient } from '../answer/query-handler.ts';
 import { messageBytesMax } from '../codec/encode.ts';
 import { decodeMessage, headerBytes, isMessageError } from '../codec/message.ts';
+import { soaMinimumS } from '../codec/soa.ts';
 import { rcode, recordType } from '../codec/types.ts';
 import type { DnsCounters } from '../server/dns-counters.ts';
 import { failureTo, isTruncated } from '../server/replies.ts';
@@ -137,6 +138,6 @@ function maxAgeOf(bytes: Buffer): number {
   // A negative answer, also behind an alias, holds as long as its SOA says: RFC 2308 §5.
   const records = [...message.answer, ...(soa === undefined ? [] : [soa])];
   if (!isPositive && soa === undefined) return 0;
-  const minimum = soa === undefined ? [] : [soa.rdata.readUInt32BE(soa.rdata.length - 4)];
+  const minimum = soa === undefined ? [] : [soaMinimumS(soa.rdata)];
   return Math.min(...records.map(({ ttl }) => ttl), ...minimum);
 }

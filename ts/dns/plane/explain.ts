@@ -1,11 +1,11 @@
 import type { IClock } from '../../core/clock.ts';
 import { recordsOf } from '../answer/encode-sections.ts';
 import { withoutProofs } from '../answer/foreign-message.ts';
-import { sectionsFor } from '../answer/sections.ts';
+import { aliasesMax, sectionsFor, zoneFor } from '../answer/sections.ts';
 import type { IServedZone, ZoneSet } from '../answer/zone-set.ts';
 import type { IExtendedError } from '../codec/edns.ts';
 import type { IRecord } from '../codec/message.ts';
-import { equalNames, formatName, nameKey, parentOf, type TName } from '../codec/name.ts';
+import { formatName, nameKey, type TName } from '../codec/name.ts';
 import { isMetaType, rcode, rcodeName, recordType, recordTypeName } from '../codec/types.ts';
 import { ZoneSigner } from '../dnssec/zone-signer.ts';
 import { type IAnswer, type ITraceStep, isUsable } from '../resolver/answer.ts';
@@ -18,8 +18,6 @@ import type { ViewZones } from './view-zones.ts';
 
 /** Steps that are told of. */
 const stepsMax = 500;
-/** Aliases that are followed, as an answer does. */
-const aliasesMax = 16;
 
 /** What an explanation is made of. */
 export interface IExplainParts {
@@ -168,15 +166,6 @@ function walk(
     current = target;
   }
   return visited;
-}
-
-function zoneFor(zones: ZoneSet, name: TName, type: number): IServedZone | undefined {
-  const served = zones.closest(name);
-  if (type !== recordType.DS || served === undefined || !equalNames(served.apex, name)) {
-    return served;
-  }
-  const parent = parentOf(name);
-  return (parent === null ? undefined : zones.closest(parent)) ?? served;
 }
 
 type TFound = NonNullable<ReturnType<typeof lookup>>;

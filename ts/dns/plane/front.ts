@@ -1,9 +1,9 @@
 import type { IClock } from '../../core/clock.ts';
 import type { EventBus } from '../../core/event-bus.ts';
+import { ClientSet, type IAddressLists } from '../../net/client-set.ts';
 import type { IForeignAnswers } from '../answer/foreign-answers.ts';
 import { DnsCounters } from '../server/dns-counters.ts';
 import { ResponseRate } from '../server/response-rate.ts';
-import { ClientSet, type INamedSets } from './client-set.ts';
 import type { IServePlan } from './serve-plan.ts';
 import type { TSpecialFactory } from './types.ts';
 import { ViewHandler } from './view-handler.ts';
@@ -15,7 +15,7 @@ const cacheBytesMax = 33_554_432;
 /** What a front works with. */
 export interface IFrontParts {
   readonly clock: IClock;
-  readonly lists: INamedSets;
+  readonly lists: IAddressLists;
   /** Null: nobody hears of queries. */
   readonly bus: EventBus | null;
   /** Answers transfers and the like; null: they are refused. */

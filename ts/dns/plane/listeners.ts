@@ -4,10 +4,12 @@ import { DcError } from '../../core/errors.ts';
 import type { ILogger } from '../../core/logger.ts';
 import type { Accepted } from '../../net/accepted.ts';
 import type { DescriptorGuard } from '../../net/descriptors.ts';
+import type { ITcpHandle } from '../../net/handles.ts';
+import type { IHeldPort } from '../../net/port-table.ts';
 import type { IBoundPort, IPortAddress } from '../../net/ports.ts';
 import type { StreamServer } from '../server/stream-server.ts';
 import { DotAcceptor } from './dot-acceptor.ts';
-import { bindTcp, checkFree, checkFreeUdp } from './tcp-ports.ts';
+import { adoptTcp, bindTcp, checkFree, checkFreeUdp } from './tcp-ports.ts';
 import type { IDnsAddress, IDnsTls } from './types.ts';
 import type { IUdpPort, IUdpPorts } from './udp-ports.ts';
 
@@ -50,11 +52,15 @@ export interface IPreparedListeners {
 
 /** Ports that the kernel chose for TCP and that are taken for UDP are given up so often. */
 const attemptsMax = 20;
+/** Of the keys of our ports among all that are handed over. */
+const heldPrefix = 'dns:';
 
 /** The ports on which DNS is answered: those that are open stay so while their place does not change. */
 export class Listeners {
   private readonly parts: IListenersParts;
   private listeners = new Map<string, IListener>();
+  /** Ports of the process that this one takes over from, by the keys of `held`. */
+  private readonly offered = new Map<string, ITcpHandle[]>();
 
   constructor(parts: IListenersParts) {
     this.parts = parts;
@@ -105,6 +111,32 @@ export class Listeners {
   discard({ ports }: IPreparedListeners): void {
     const open = [...this.listeners.values()].flatMap((listener) => sides(listener.ports));
     for (const one of ports.values()) this.close(one, new Set(open));
+  }
+
+  /**
+   * Brings a TCP port of the process that this one takes over from.
+   *
+   * @param key of `held` there. @returns false when it is another one's port: nothing was taken.
+   */
+  offer(key: string, handle: ITcpHandle): boolean {
+    if (!key.startsWith(heldPrefix)) return false;
+    const handles = this.offered.get(key) ?? [];
+    this.offered.set(key, handles);
+    handles.push(handle);
+    return true;
+  }
+
+  /** What was brought and is not used is closed. */
+  endTakeOver(): void {
+    for (const handles of this.offered.values()) for (const handle of handles) handle.close();
+    this.offered.clear();
+  }
+
+  /** The TCP ports that are held now, for a process that takes over; by UDP it binds its own beside. */
+  *held(): Generator<IHeldPort> {
+    for (const { ports } of this.listeners.values()) {
+      yield { key: heldPrefix + ports.key, handles: ports.tcp.port.handles };
+    }
   }
 
   /** Closes all ports. */
@@ -168,7 +200,12 @@ export class Listeners {
     const known = all.find((one) => one.key === key);
     const address = { host, port, purpose: `DNS listener "${name}"` };
     const isPlain = !tls;
-    if (known === undefined) return { key, ...(await this.bind(address, isPlain, isTakeOver)) };
+    if (known === undefined) {
+      const handed = this.offered.get(heldPrefix + key);
+      this.offered.delete(heldPrefix + key);
+      if (handed !== undefined) return { key, ...(await this.adopt(address, isPlain, handed)) };
+      return { key, ...(await this.bind(address, isPlain, isTakeOver)) };
+    }
     if (taken.includes(known)) {
       // Two listeners at one place: the second one would be given half of the clients.
       throw new DcError('LISTEN_FAILED', `Two DNS listeners cannot share a port: "${name}"`);
@@ -178,6 +215,22 @@ export class Listeners {
     return { key, tcp: known.tcp, udp: known.udp ?? (await this.parts.udp.bind(bound)) };
   }
 
+  private async adopt(
+    address: IPortAddress,
+    isPlain: boolean,
+    handles: readonly ITcpHandle[],
+  ): Promise<Omit<IPorts, 'key'>> {
+    const port = await adoptTcp(address, handles, this.parts.guard);
+    const tcp = { port, serve: null };
+    if (!isPlain) return { tcp, udp: null };
+    try {
+      return { tcp, udp: await this.parts.udp.bind({ ...address, port: port.port }, true) };
+    } catch (error) {
+      port.close();
+      throw error;
+    }
+  }
+
   private async bind(
     address: IPortAddress,
     isPlain: boolean,
@@ -185,7 +238,10 @@ export class Listeners {
   ): Promise<Omit<IPorts, 'key'>> {
     for (let attempt = 1; ; attempt++) {
       // Where a listener of our own has the port with another address, it is ours to share.
-      if (!isTakeOver && !this.holds(address.port)) await checkFree(address, isPlain);
+      if (!isTakeOver && !this.holds(address.port)) {
+        await this.parts.udp.closed();
+        await checkFree(address, isPlain);
+      }
       const port = await bindTcp(address, this.parts.guard);
       const tcp = { port, serve: null };
       if (!isPlain) return { tcp, udp: null };
@@ -193,7 +249,7 @@ export class Listeners {
         const bound = { ...address, port: port.port };
         // What the kernel chose is free for TCP only.
         if (address.port === 0) await checkFreeUdp(bound);
-        return { tcp, udp: await this.parts.udp.bind(bound) };
+        return { tcp, udp: await this.parts.udp.bind(bound, isTakeOver) };
       } catch (error) {
         port.close();
         if (address.port !== 0 || attempt === attemptsMax) throw error;

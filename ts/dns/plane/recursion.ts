@@ -1,3 +1,4 @@
+import type { ClientSet } from '../../net/client-set.ts';
 import { recordsOf } from '../answer/encode-sections.ts';
 import type { IForeignAnswers, IForeignQuestion } from '../answer/foreign-answers.ts';
 import { isProof, withoutProofs } from '../answer/foreign-message.ts';
@@ -13,7 +14,6 @@ import {
   unpackAnswer,
   writePackedAnswer,
 } from '../resolver/packed-answer.ts';
-import type { ClientSet } from './client-set.ts';
 import { RecentAnswers, recentBytesMax } from './recent-answers.ts';
 import type { ResolverService } from './resolver-service.ts';
 

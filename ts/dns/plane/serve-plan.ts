@@ -1,6 +1,6 @@
 import type { IDnsOptions, IDnsRateLimit, IDnsViewOptions } from '../../../ts_interfaces/index.ts';
+import { ClientSet, type IAddressLists, listNames } from '../../net/client-set.ts';
 import { streamDefaults } from '../server/stream-server.ts';
-import { ClientSet, type INamedSets, listNames } from './client-set.ts';
 
 /** How queries are answered, as plain data, so that a thread can be told of it. */
 export interface IServePlan {
@@ -33,7 +33,7 @@ export function servePlanOf(options: IDnsOptions, cookieSecret: string): IServeP
 }
 
 /** Makes sure that the plan can be used. @throws DcError `CONFIG_INVALID` */
-export function checkPlan(plan: IServePlan, lists: INamedSets): void {
+export function checkPlan(plan: IServePlan, lists: IAddressLists): void {
   const { views, rateLimit, resolverClients } = plan;
   const all = [...views.map(({ clients }) => clients), rateLimit?.exempt ?? [], resolverClients];
   for (const clients of all) new ClientSet(clients, lists);

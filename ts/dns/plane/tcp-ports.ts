@@ -23,6 +23,17 @@ export async function bindTcp(
   return ports.bind(address);
 }
 
+/** A port of the process that this one takes over from; nothing is taken from it before `accept`. */
+export function adoptTcp(
+  address: IPortAddress,
+  handles: readonly ITcpHandle[],
+  guard: DescriptorGuard | undefined,
+): Promise<IBoundPort> {
+  const ports = new HandedPorts(null, guard, { listensLate: true });
+  for (const handle of handles) ports.offer(portKey(address), handle);
+  return ports.bind(address);
+}
+
 /**
  * Makes sure that nobody else has the port: a socket that shares it would be given a part of the
  * clients only, silently.

@@ -7,7 +7,7 @@ import type { IDnsOptions, IDnsStats } from '../../../ts_interfaces/index.ts';
 import type { IWebService } from '../../net/web-service.ts';
 import type { IQueryHandler } from '../answer/query-handler.ts';
 import type { ISpecialQueries } from '../answer/special-queries.ts';
-import type { IResolver } from '../resolver/index.ts';
+import type { IResolver, ITraceStep } from '../resolver/index.ts';
 
 /** Certificates for DNS over TLS: the web plane's `TlsContexts` is one. */
 export interface IDnsTls {
@@ -30,7 +30,7 @@ export interface IDnsCertificate {
   readonly material: { readonly key: string | Buffer; readonly cert: string | Buffer };
 }
 
-/** Named lists of addresses: `AddressLists` of ts/net is one. */
+/** Named lists of addresses whose content can be sent on: `AddressLists` of ts/net is one. */
 export interface IDnsAddressLists {
   /** Grows with each change of any list. */
   readonly revision: number;
@@ -156,18 +156,7 @@ export type TExplainedStep =
       readonly durationMs: number;
     }
   /** A query to a server. */
-  | {
-      readonly kind: 'query';
-      /** Look-ups around the one that it belongs to. */
-      readonly depth: number;
-      /** The zone that the server was asked as a server of; null: as a resolver. */
-      readonly zone: string | null;
-      readonly server: string;
-      readonly name: string;
-      readonly type: string;
-      readonly outcome: string;
-      readonly durationMs: number;
-    };
+  | ({ readonly kind: 'query' } & ITraceStep);
 
 /** An answer, and the path that led to it. */
 export interface IQueryExplanation {

@@ -15,14 +15,19 @@ export interface IUdpPort {
   readonly port: number;
   /** Answers from now on; what came before comes first. Idempotent. */
   open(): void;
-  /** Idempotent. */
+  /** Idempotent. What has come already is answered first. */
   close(): void;
 }
 
 /** Binds ports for UDP, in this thread or in others. */
 export interface IUdpPorts {
-  /** @throws DcError `LISTEN_FAILED` */
-  bind(address: IPortAddress): Promise<IUdpPort>;
+  /**
+   * @param isLate another process answers there still: `open` takes the port beside it.
+   * @throws DcError `LISTEN_FAILED`
+   */
+  bind(address: IPortAddress, isLate?: boolean): Promise<IUdpPort>;
+  /** Resolves when the ports that were closed are closed. */
+  closed(): Promise<void>;
 }
 
 /** What local ports work with. */
@@ -36,24 +41,27 @@ export interface ILocalUdpParts {
 export class LocalUdpPorts implements IUdpPorts {
   private readonly parts: ILocalUdpParts;
   private readonly servers = new Set<UdpServer>();
+  private readonly leaving = new Set<Promise<void>>();
 
   constructor(parts: ILocalUdpParts) {
     this.parts = parts;
   }
 
-  async bind(address: IPortAddress): Promise<IUdpPort> {
+  async bind(address: IPortAddress, isLate = false): Promise<IUdpPort> {
     const servers: UdpServer[] = [];
     const close = (): void => {
       for (const server of servers.splice(0)) {
-        server.stop();
         this.servers.delete(server);
+        const end = server.leave().then(() => void this.leaving.delete(end));
+        this.leaving.add(end);
       }
     };
     try {
       const first = this.serverFor(servers);
-      const bound = await first.bind(address);
+      const bound = await first.bind(address, isLate);
       for (const host of address.host === undefined ? ownAddresses() : []) {
-        await this.bindToo(this.serverFor(servers), { ...address, host, port: bound.port });
+        const own = { ...address, host, port: bound.port };
+        await this.bindToo(this.serverFor(servers), own, isLate);
       }
       const open = (): void => {
         for (const server of servers) server.open();
@@ -65,15 +73,19 @@ export class LocalUdpPorts implements IUdpPorts {
     }
   }
 
+  async closed(): Promise<void> {
+    await Promise.all(this.leaving);
+  }
+
   /** The rate limit of the front may be another one. */
   useRate(): void {
     for (const server of this.servers) server.rate = this.parts.front.rate;
   }
 
   /** Binds an address of the machine, unless it is gone, or not ready yet: the others go on. */
-  private async bindToo(server: UdpServer, address: IPortAddress): Promise<void> {
+  private async bindToo(server: UdpServer, address: IPortAddress, isLate: boolean): Promise<void> {
     try {
-      await server.bind(address);
+      await server.bind(address, isLate);
     } catch (error) {
       const cause: unknown = error instanceof DcError ? error.cause : undefined;
       if ((cause as NodeJS.ErrnoException | undefined)?.code !== 'EADDRNOTAVAIL') throw error;

@@ -1,5 +1,6 @@
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
+import type { ClientSet } from '../../net/client-set.ts';
 import { Answerer } from '../answer/answerer.ts';
 import type { IAnswererOptions } from '../answer/answerer-options.ts';
 import {
@@ -13,7 +14,6 @@ import { headerBytes } from '../codec/message.ts';
 import { formatName } from '../codec/name.ts';
 import { rcodeName, recordTypeName } from '../codec/types.ts';
 import { failureTo, questionEndOf } from '../server/replies.ts';
-import type { ClientSet } from './client-set.ts';
 import type { TSpecialFactory } from './types.ts';
 import type { ViewZones } from './view-zones.ts';
 

@@ -1,6 +1,7 @@
 import type { IExtendedError } from '../codec/edns.ts';
 import type { IRecord } from '../codec/message.ts';
 import { nameKey, nameOfKey, type TName } from '../codec/name.ts';
+import { soaMinimumS } from '../codec/soa.ts';
 import { rcode, recordType } from '../codec/types.ts';
 
 /** A question of class IN, as the resolver's parts hand it to each other. */
@@ -122,7 +123,7 @@ export function ttlSecondsOf(answer: IAnswer, type: number): number {
   const soa = answer.authority.find((record) => record.type === recordType.SOA);
   if (soa === undefined) return 0;
   for (const record of answer.authority) ttl = Math.min(ttl, record.ttl);
-  return Math.min(ttl, soaMinimum(soa.rdata));
+  return Math.min(ttl, soaMinimumS(soa.rdata));
 }
 
 /** Whether the answer is that the name, or the one it leads to, has no such records. */
@@ -130,11 +131,6 @@ export function isNegative(answer: IAnswer, type: number): boolean {
   if (answer.rcode === rcode.NXDOMAIN) return true;
   if (type === recordType.ANY) return answer.answer.length === 0;
   return !answer.answer.some((record) => record.type === type);
-}
-
-/** The last of the five numbers of a SOA record. */
-export function soaMinimum(rdata: Buffer): number {
-  return rdata.length < 20 ? 0 : rdata.readUInt32BE(rdata.length - 4);
 }
 
 /** The weaker of two: a chain is as secure as its weakest link. */

@@ -1,4 +1,5 @@
 import type { IClock } from '../../core/clock.ts';
+import type { IRecord } from '../codec/message.ts';
 import { isSubdomain, nameKey, parentOf, type TName } from '../codec/name.ts';
 import { rcode } from '../codec/types.ts';
 import {
@@ -205,6 +206,23 @@ export class AnswerCache {
     const age = Math.floor((now - entry.storedMs) / 1000);
     const left = Math.ceil((entry.expiresMs - now) / 1000);
     return (ttl) => Math.max(0, Math.min(left, ttl - age));
+  }
+
+  /**
+   * The answer with TTLs within the limits, as whoever asks later gets it: who asked first would keep it
+   * for longer, or ask again sooner.
+   */
+  bounded(asked: IAsked, answer: IAnswer): IAnswer {
+    const { ttlSecondsMin, ttlSecondsMax, negativeTtlSecondsMax } = this.limits;
+    const [least, most] = isNegative(answer, asked.type)
+      ? [0, negativeTtlSecondsMax]
+      : [ttlSecondsMin, ttlSecondsMax];
+    const limited = (record: IRecord): IRecord => {
+      const ttl = Math.min(Math.max(record.ttl, least), most);
+      return ttl === record.ttl ? record : { ...record, ttl };
+    };
+    const { answer: records, authority } = answer;
+    return { ...answer, answer: records.map(limited), authority: authority.map(limited) };
   }
 
   /**

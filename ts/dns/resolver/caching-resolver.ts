@@ -163,7 +163,8 @@ export class CachingResolver {
     const lookup = (inner: IAsked): Promise<IAnswer> => this.lookupInner(inner, needs);
     let answer: IAnswer;
     try {
-      answer = await source.answer(asked, { budget, depth, trace, lookup });
+      const found = await source.answer(asked, { budget, depth, trace, lookup });
+      answer = this.parts.cache.bounded(asked, found);
     } catch (error) {
       if (onFault === undefined) throw error;
       onFault(error);

@@ -1,4 +1,5 @@
 import { type IClock, systemClock } from '../../core/clock.ts';
+import type { TName } from '../codec/name.ts';
 import type { IAnswerSource } from './answer.ts';
 import type { IBudgetLimits } from './budget.ts';
 import { AnswerCache, type ICacheLimits } from './cache.ts';
@@ -69,8 +70,13 @@ export interface IOwnedResolver {
   readonly caching: CachingResolver;
   readonly cache: AnswerCache;
   readonly servers: ServerTable;
-  /** Forgets answers, servers and delegations. */
-  flush(): void;
+  /**
+   * Forgets a name, with all below it when asked: answers, who serves it, and all keys of zones. Without a
+   * name it forgets everything, also which servers are dead.
+   *
+   * @returns how many answers.
+   */
+  flush(name?: TName | null, withSubdomains?: boolean): number;
   /** Closes connections; what is under way fails. */
   close(): void;
 }
@@ -87,17 +93,17 @@ export function createResolver(options: IResolverOptions): IOwnedResolver {
   const client = new QueryClient({ transport, clock, random, servers });
   const cache = new AnswerCache(clock, options.cache);
   const common = { client, servers, validator, clock, random };
-  let flushSource = (): void => undefined;
-  const flush = (): void => {
-    cache.flush();
-    servers.clear();
-    flushSource();
+  let recursor: Recursor | null = null;
+  const flush = (name: TName | null = null, withSubdomains = false): number => {
+    if (name === null) servers.clear();
+    recursor?.flush(name, withSubdomains);
+    validator?.clear?.();
+    return cache.flush(name, withSubdomains);
   };
   let source: IAnswerSource;
   let configuration: WatchedFile<IResolvConf> | null = null;
   if (mode.type === 'recurse') {
-    const recursor = new Recursor({ ...mode, ...common });
-    flushSource = () => recursor.flush();
+    recursor = new Recursor({ ...mode, ...common });
     source = recursor;
   } else if (mode.type === 'forward') {
     source = new Forwarder({ ...mode, ...common });
@@ -108,7 +114,7 @@ export function createResolver(options: IResolverOptions): IOwnedResolver {
     source = new SystemSource({
       ...common,
       configuration: () => file.current(),
-      onChange: flush,
+      onChange: () => flush(),
     });
   }
   const caching = new CachingResolver({

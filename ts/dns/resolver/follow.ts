@@ -1,4 +1,5 @@
-import type { TName } from '../codec/name.ts';
+import type { IRecord } from '../codec/message.ts';
+import { equalNames, type TName } from '../codec/name.ts';
 import { type IAnswer, type IAsked, type IWork, isUsable, weaker } from './answer.ts';
 
 /**
@@ -16,8 +17,18 @@ export async function follow(
   return {
     rcode: rest.rcode,
     answer: [...own.answer, ...rest.answer],
-    authority: [...own.authority, ...rest.authority],
+    authority: [
+      ...own.authority.filter((record) => !isIn(rest.authority, record)),
+      ...rest.authority,
+    ],
     security: weaker(own.security, rest.security),
     extendedError: rest.extendedError ?? own.extendedError,
   };
+}
+
+/** The same proof may hold for an alias and for where it leads. */
+function isIn(records: readonly IRecord[], { name, type, rdata }: IRecord): boolean {
+  return records.some((record) => {
+    return record.type === type && equalNames(record.name, name) && record.rdata.equals(rdata);
+  });
 }

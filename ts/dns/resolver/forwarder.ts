@@ -116,7 +116,8 @@ export class Forwarder implements IAnswerSource {
       // Who validates wants to see what the upstream would withhold.
       checkingDisabled: validates || asked.checkingDisabled,
       authenticData: !validates,
-      dnssecOk: validates,
+      // Clients that validate for themselves need the signatures, too.
+      dnssecOk: true,
     };
     return client.ask(server, query, work.budget);
   }

@@ -1,5 +1,5 @@
 import type { IRecord } from '../codec/message.ts';
-import { isName, NameError, nameKey, parseName, type TName } from '../codec/name.ts';
+import { nameKey, parseName, type TName, tryParseName } from '../codec/name.ts';
 import { rcode, recordClass, recordType } from '../codec/types.ts';
 import { rdataOfAddress } from './address.ts';
 import type { IAnswer, IAsked } from './answer.ts';
@@ -82,11 +82,6 @@ function said(name: TName, type: number, rdatas: readonly Buffer[]): IAnswer {
 }
 
 function nameOf(text: string): TName | null {
-  try {
-    const name = parseName(text);
-    return isName(name) && name.length > 1 ? name : null;
-  } catch (error) {
-    if (error instanceof NameError) return null;
-    throw error;
-  }
+  const name = tryParseName(text);
+  return name !== null && name.length > 1 ? name : null;
 }

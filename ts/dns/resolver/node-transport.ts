@@ -1,15 +1,14 @@
 import dgram from 'node:dgram';
-import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import tls from 'node:tls';
 import { canonicalIp } from '../../net/ip.ts';
+import { HttpsClient, identity } from './https-client.ts';
 import type { TRandom } from './random.ts';
 import { secureRandom } from './random.ts';
 import type {
   IDatagramChannel,
   IDatagramEvents,
-  IPostReply,
   IPostRequest,
   IServer,
   IStreamChannel,
@@ -30,17 +29,16 @@ const portMin = 10_240;
 const portMax = 65_535;
 /** Ports that are tried until the kernel may choose. */
 const portAttemptsMax = 8;
-const replyBytesMax = 65_535;
-const dohPath = '/dns-query';
 
 /** The network of this machine. */
 export class NodeTransport implements ITransport {
   private readonly ca: string | undefined;
   private readonly random: TRandom;
-  private readonly agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+  private readonly https: HttpsClient;
 
   constructor(options: INodeTransportOptions = {}) {
     this.ca = options.ca;
+    this.https = new HttpsClient(options.ca);
     this.random = options.random ?? secureRandom;
   }
 
@@ -81,46 +79,11 @@ export class NodeTransport implements ITransport {
   }
 
   post(server: IServer, body: Buffer): IPostRequest {
-    const { address: host, port, serverName = host, path = dohPath } = server;
-    const authority = net.isIPv6(serverName) ? `[${serverName}]` : serverName;
-    const request = https.request({
-      host,
-      port,
-      path,
-      ca: this.ca,
-      agent: this.agent,
-      method: 'POST',
-      ...identity(serverName),
-      headers: {
-        host: port === 443 ? authority : `${authority}:${port}`,
-        accept: 'application/dns-message',
-        'content-type': 'application/dns-message',
-        'content-length': body.length,
-      },
-    });
-    const reply = new Promise<IPostReply>((resolve, reject) => {
-      request.on('error', reject);
-      request.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > replyBytesMax) response.destroy(new Error('the HTTP answer is too long'));
-          else chunks.push(chunk);
-        });
-        response.on('error', reject);
-        response.on('end', () => {
-          const contentType = response.headers['content-type'] ?? '';
-          resolve({ status: response.statusCode ?? 0, contentType, body: Buffer.concat(chunks) });
-        });
-      });
-    });
-    request.end(body);
-    return { reply, cancel: () => request.destroy(new Error('given up')) };
+    return this.https.post(server, body);
   }
 
   close(): void {
-    this.agent.destroy();
+    this.https.close();
   }
 }
 
@@ -129,14 +92,6 @@ export function hasPublicIpv6(): boolean {
   return Object.values(os.networkInterfaces()).some((addresses) =>
     addresses?.some(({ family, address }) => family === 'IPv6' && /^[23]/.test(address)),
   );
-}
-
-/** The name that the certificate must hold; SNI has no addresses (RFC 6066 §3). */
-function identity(serverName: string): tls.ConnectionOptions {
-  return {
-    servername: net.isIP(serverName) === 0 ? serverName : '',
-    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(serverName, certificate),
-  };
 }
 
 /** A socket that is bound to a random port and connected, so that the kernel drops what others send. */

@@ -96,9 +96,11 @@ export class Recursor implements IAnswerSource {
     this.hints = hintsOf(parts.hints ?? rootHints, parts.ipv6 === true);
   }
 
-  /** Forgets which servers serve which zone. */
-  flush(): void {
-    this.delegations.clear();
+  /** Forgets which servers serve a zone, with those below it when asked; null: any zone. */
+  flush(zone: TName | null, withSubdomains: boolean): void {
+    if (zone === null) this.delegations.clear();
+    else if (withSubdomains) this.delegations.forgetBelow(zone);
+    else this.delegations.forget(zone);
   }
 
   async answer(asked: IAsked, work: IWork): Promise<IAnswer> {

@@ -1,7 +1,14 @@
 import { domainToASCII } from 'node:url';
 import type { IExtendedError } from '../codec/edns.ts';
 import type { IRecord } from '../codec/message.ts';
-import { formatName, labelCount, lowerName, NameError, parseName } from '../codec/name.ts';
+import {
+  formatName,
+  labelCount,
+  lowerName,
+  NameError,
+  parseName,
+  tryParseName,
+} from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
 import { rcode, rcodeName, recordType, recordTypeName, recordTypeOf } from '../codec/types.ts';
 import { type IAnswer, type IAsked, isUsable, type TTrace, ttlSecondsOf } from './answer.ts';
@@ -189,10 +196,5 @@ function asciiOf(name: string): string {
 }
 
 function isNameText(text: string): boolean {
-  try {
-    return parseName(text).length > 1;
-  } catch (error) {
-    if (error instanceof NameError) return false;
-    throw error;
-  }
+  return (tryParseName(text)?.length ?? 0) > 1;
 }

@@ -2,14 +2,15 @@ import type { IMessage, IRecord } from '../codec/message.ts';
 import {
   equalNames,
   isSubdomain,
+  labelCount,
   lowerName,
   nameKey,
   replaceSuffix,
   type TName,
 } from '../codec/name.ts';
+import { soaMinimumS } from '../codec/soa.ts';
 import { rcode, recordClass, recordType } from '../codec/types.ts';
 import { addressOf } from './address.ts';
-import { soaMinimum } from './answer.ts';
 import type { IZoneServer } from './delegations.ts';
 import { authorityAt } from './root-hints.ts';
 
@@ -109,12 +110,16 @@ export function answerIn(
 ): TFoundAnswer | null {
   const own = answer.filter((record) => equalNames(record.name, name));
   const isAny = type === recordType.ANY;
+  const byDname = dnameIn(answer, authority, name);
+  if (byDname !== null) {
+    // The alias is what was asked for, and only the DNAME proves it.
+    const isEnd = isAny || type === recordType.CNAME;
+    return isEnd ? { ...byDname, target: null } : byDname;
+  }
   const direct = isAny ? own : withSignatures(own, type);
   if (direct.some((record) => isAny || record.type === type)) {
-    return { kind: 'answer', records: direct, target: null, authority: proofs(authority) };
+    return foundWith(direct, null, authority);
   }
-  const byDname = dnameIn(answer, authority, name);
-  if (byDname !== null) return byDname;
   const alias = own.find((record) => record.type === recordType.CNAME);
   if (alias === undefined) return null;
   // Two CNAME records at a name are against RFC 2181 §10.1: the first counts.
@@ -122,7 +127,20 @@ export function answerIn(
     return record.type !== recordType.CNAME || record === alias;
   });
   const target = lowerName(alias.rdata);
-  return { kind: 'answer', records, target, authority: proofs(authority) };
+  return foundWith(records, target, authority);
+}
+
+/** Only of what was made from a wildcard it has to be proven that there is nothing closer. */
+function foundWith(
+  records: readonly IRecord[],
+  target: TName | null,
+  authority: readonly IRecord[],
+): TFoundAnswer {
+  const isExpanded = records.some(({ name, type, rdata }) => {
+    const labels = rdata[3];
+    return type === recordType.RRSIG && labels !== undefined && labels < labelCount(name);
+  });
+  return { kind: 'answer', records, target, authority: isExpanded ? proofs(authority) : [] };
 }
 
 /** A DNAME above the name; the CNAME is made here, not taken from the server (RFC 6672 §3.1). */
@@ -145,7 +163,7 @@ function dnameIn(
   });
   const { ttl } = dname;
   const alias = { name, type: recordType.CNAME, class: recordClass.IN, ttl, rdata: target };
-  return { kind: 'answer', records: [...records, alias], target, authority: proofs(authority) };
+  return foundWith([...records, alias], target, authority);
 }
 
 /** The records of a type, and the signatures that cover it. */
@@ -191,7 +209,7 @@ function negativeOf(
 
 /** What goes with a negative answer: the SOA record, NSEC and NSEC3, and their signatures. */
 export function negativeProofs(authority: readonly IRecord[], soa: IRecord): IRecord[] {
-  const ttl = Math.min(soa.ttl, soaMinimum(soa.rdata));
+  const ttl = Math.min(soa.ttl, soaMinimumS(soa.rdata));
   const signatures = withSignatures(authority, recordType.SOA).filter((record) => {
     return record.type === recordType.RRSIG && equalNames(record.name, soa.name);
   });

@@ -49,7 +49,7 @@ const timeoutsMax = 3;
 const deadMsFirst = 10_000;
 const deadMsMax = 15 * 60_000;
 const lameMs = 15 * 60_000;
-const lameZonesMax = 100;
+const lameZonesMax = 16;
 /** How long a server without EDNS, or one that folds the case, is asked in that way. */
 const habitMs = 60 * 60_000;
 

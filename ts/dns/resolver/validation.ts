@@ -33,6 +33,8 @@ export type TKeyLookup = (name: TName, type: number) => Promise<IToValidate | nu
 /** Checks signatures up to a trust anchor: `Validator` of `ts/dns/dnssec` is one. */
 export interface IValidator {
   validate(name: TName, type: number, response: IToValidate, lookup: TKeyLookup): Promise<IVerdict>;
+  /** Forgets all keys, if it keeps any. */
+  clear?(): void;
 }
 
 /**

@@ -25,6 +25,9 @@ const out = framed.subarray(lengthBytes);
 
 /** Answers are sent together until they are so many bytes. */
 const batchBytes = 32_768;
+/** Bytes of answers, and queries, after which others have their turn. */
+const turnBytes = 131_072;
+const turnQueries = 256;
 
 /**
  * One connection by TCP or TLS: queries come one behind the other, and each is answered as soon as
@@ -40,6 +43,8 @@ export class StreamSession implements IWireConsumer {
   private readonly received = new FrameBuffer();
   private streams = 0;
   private isBlocked = false;
+  /** Goes on when others have had their turn. */
+  private isResting = false;
   private hasEnded = false;
   private isClosed = false;
   private waiting: (() => void)[] = [];
@@ -94,6 +99,8 @@ export class StreamSession implements IWireConsumer {
   private work(): void {
     const { received, wire, host } = this;
     let written = 0;
+    let turnLeft = turnBytes;
+    let queriesLeft = turnQueries;
     let isHeld = this.isHeld;
     wire.begin();
     while (!isHeld && !wire.isClosed) {
@@ -108,7 +115,12 @@ export class StreamSession implements IWireConsumer {
       }
       if (length > 0) wire.addBytes(framed, 0, lengthBytes + length);
       written += length;
+      turnLeft -= length;
       isHeld = this.streams >= host.streamsMax;
+      if (turnLeft <= 0 || --queriesLeft === 0) {
+        this.rest();
+        isHeld = true;
+      }
       if (written < batchBytes) continue;
       this.isBlocked = !wire.flush();
       isHeld ||= this.isBlocked;
@@ -121,7 +133,16 @@ export class StreamSession implements IWireConsumer {
   }
 
   private get isHeld(): boolean {
-    return this.isBlocked || this.streams >= this.host.streamsMax;
+    return this.isBlocked || this.isResting || this.streams >= this.host.streamsMax;
+  }
+
+  /** Whoever sends queries without end, and takes the answers, does not keep others waiting. */
+  private rest(): void {
+    this.isResting = true;
+    setImmediate(() => {
+      this.isResting = false;
+      if (!this.isClosed) this.work();
+    });
   }
 
   /** Reads on, or stops reading. */
@@ -199,6 +220,7 @@ export class StreamSession implements IWireConsumer {
 
   /** After a FIN of the client, what it asked before is still answered. */
   private endWhenDone(): void {
-    if (this.hasEnded && this.streams === 0 && !this.isBlocked) this.wire.end();
+    const isDone = this.streams === 0 && !this.isBlocked && !this.isResting;
+    if (this.hasEnded && isDone) this.wire.end();
   }
 }

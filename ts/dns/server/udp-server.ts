@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type IClock, systemClock } from '../../core/clock.ts';
 import { DcError } from '../../core/errors.ts';
 import { type ISocketName, systemError } from '../../net/handles.ts';
@@ -21,6 +22,7 @@ import {
   bindUdp,
   type IDatagramSource,
   type IUdpHandle,
+  portTaken,
   SendRequest,
   type TSendRequest,
 } from './udp-handle.ts';
@@ -45,6 +47,8 @@ export interface IUdpServerParts {
 const answerBytesMax = 8192;
 /** Queries that are answered later, at once; more get SERVFAIL. */
 const laterMax = 2048;
+/** How long a socket that is left may go on being asked, in milliseconds: until a pause in it. */
+const leaveMsMax = 500;
 
 /**
  * Answers queries by UDP on one socket. Datagrams are answered as they come, as many as 32 for each
@@ -66,7 +70,11 @@ export class UdpServer {
   private handle: IUdpHandle | null = null;
   private isIpv6 = false;
   private isOpen = false;
+  /** What `open` is to bind. */
+  private wanted: IPortAddress | null = null;
   private later = 0;
+  /** Datagrams that came since the last look of `leave`. */
+  private received = 0;
   private out = Buffer.allocUnsafeSlow(answerBytesMax);
   /** Views of `out` by their length: making one costs as much as sending. */
   private views = noViews();
@@ -96,14 +104,71 @@ export class UdpServer {
     return bound;
   }
 
-  /** Binds the port; datagrams wait in the kernel, as many as fit, until `open`. As `start`. */
-  async bind(address: IPortAddress): Promise<{ address: string; port: number }> {
+  /**
+   * Binds the port; datagrams wait in the kernel, as many as fit, until `open`. As `start`.
+   *
+   * @param isLate leaves it to `open`: beside a process that still answers, nobody shall wait for
+   *   this one. That the port is taken is no error then.
+   */
+  async bind(address: IPortAddress, isLate = false): Promise<{ address: string; port: number }> {
     if (this.handle !== null) throw new Error('The server was started already');
-    const bound = bindUdp(address, this.reusePort);
-    if (typeof bound === 'number') {
+    // Alone, so that the kernel sends no client of the other process here.
+    const bound = this.attach(address, this.reusePort && !isLate);
+    if (typeof bound === 'number' && !(isLate && bound === portTaken)) {
       const cause = systemError(bound, 'bind');
       throw new DcError('LISTEN_FAILED', await listenFailure(address, cause.code), { cause });
     }
+    if (isLate) {
+      this.stop();
+      this.wanted = address;
+    }
+    return typeof bound === 'number' ? { address: address.host ?? '', port: address.port } : bound;
+  }
+
+  /** Answers from now on; those that came after `bind` come first. Idempotent. */
+  open(): void {
+    const { wanted } = this;
+    this.wanted = null;
+    if (wanted !== null) {
+      const bound = this.attach(wanted, this.reusePort);
+      if (typeof bound === 'number') this.fault(systemError(bound, 'bind'));
+    }
+    const { handle } = this;
+    if (handle === null || this.isOpen) return;
+    this.isOpen = true;
+    handle.onmessage = (count, _, bytes, source) => this.receive(count, bytes, source);
+    handle.recvStart();
+  }
+
+  /** Closes the socket; what waits in it, and answers that are still being made, are lost. Idempotent. */
+  stop(): void {
+    this.handle?.close();
+    this.handle = null;
+    this.wanted = null;
+  }
+
+  /**
+   * Answers what has come already, then closes the socket: others that share the port get the rest.
+   * Resolves when it is closed, half a second later at most.
+   */
+  async leave(): Promise<void> {
+    const endMs = performance.now() + leaveMsMax;
+    if (this.isOpen) await setImmediate();
+    while (this.handle !== null && this.isOpen && performance.now() < endMs) {
+      this.received = 0;
+      // From one immediate to the next, the loop looks at the socket.
+      await setImmediate();
+      if (this.received === 0 && this.later === 0) break;
+    }
+    this.stop();
+  }
+
+  private attach(
+    address: IPortAddress,
+    reusePort: boolean,
+  ): { address: string; port: number } | number {
+    const bound = bindUdp(address, reusePort);
+    if (typeof bound === 'number') return bound;
     const { handle, isIpv6 } = bound;
     const name: ISocketName = {};
     handle.getsockname(name);
@@ -114,25 +179,11 @@ export class UdpServer {
     return { address: name.address ?? '', port: name.port ?? 0 };
   }
 
-  /** Answers from now on; those that came after `bind` come first. Idempotent. */
-  open(): void {
-    const { handle } = this;
-    if (handle === null || this.isOpen) return;
-    this.isOpen = true;
-    handle.onmessage = (count, _, bytes, source) => this.receive(count, bytes, source);
-    handle.recvStart();
-  }
-
-  /** Closes the socket; answers that are still being made are lost. Idempotent. */
-  stop(): void {
-    this.handle?.close();
-    this.handle = null;
-  }
-
   private receive(count: number, query: Buffer, source: IDatagramSource): void {
     // A failed receive has no sender; to port 0 nothing can be sent.
     if (count <= 0 || source.port === 0) return;
     const { handler, client, counters } = this;
+    this.received++;
     counters.queries.udp++;
     client.source = source.address;
     const length = safeAnswer(handler, query, client, this.out, this.fault);

@@ -14,6 +14,7 @@ import {
 import { TsigSigner } from '../codec/tsig-stream.ts';
 import { rcode } from '../codec/types.ts';
 import { tsigKeyName } from '../zones/tsig-keys.ts';
+import { timeS } from './peer-query.ts';
 
 const udpSizeMin = 512;
 
@@ -104,6 +105,6 @@ export class Conversation {
   }
 
   private get timeS(): number {
-    return Math.floor(this.clock.now() / 1000);
+    return timeS(this.clock);
   }
 }

@@ -34,7 +34,10 @@ const activeMax = 50;
 
 /** A server that is to know of the changes of a zone. */
 interface ITarget {
+  /** Of the zone. */
   readonly id: string;
+  /** The peer as text. */
+  readonly key: string;
   readonly peer: IZonePeer;
   /** Serial that it was told last; null: none. */
   told: number | null;
@@ -56,7 +59,8 @@ export class NotifySender {
   private readonly counters: TransferCounters;
   private readonly logger: ILogger;
   private readonly gate = new Gate(activeMax);
-  private readonly targets = new Map<string, ITarget>();
+  /** By zone, then by what the options say of the server. */
+  private readonly targets = new Map<string, Map<string, ITarget>>();
   private readonly dirty = new Set<string>();
   private leave: (() => void) | null = null;
 
@@ -88,7 +92,7 @@ export class NotifySender {
 
   /** Tells all servers of a zone, also those that know of its serial. */
   notify(id: string): void {
-    for (const target of this.targets.values()) if (target.id === id) target.told = null;
+    for (const target of this.targets.get(id)?.values() ?? []) target.told = null;
     const zone = this.parts.book.get(id);
     if (zone !== undefined) this.changed(zone);
   }
@@ -111,56 +115,60 @@ export class NotifySender {
     this.keep(id, new Map());
   }
 
-  /** Forgets the servers of a zone that are not wanted any more. */
-  private keep(id: string, wanted: ReadonlyMap<string, unknown>): void {
-    let isTold = true;
-    for (const [key, target] of this.targets) {
-      if (target.id !== id || wanted.has(key)) continue;
-      this.targets.delete(key);
-      isTold &&= target.failure === null;
-    }
-    if (!isTold) this.warn(id);
+  /** Forgets the servers of a zone that are not wanted any more. @returns the others. */
+  private keep(id: string, wanted: ReadonlyMap<string, unknown>): Map<string, ITarget> {
+    const before = this.targets.get(id) ?? new Map<string, ITarget>();
+    const kept = new Map([...before].filter(([key]) => wanted.has(key)));
+    if (wanted.size > 0) this.targets.set(id, kept);
+    else this.targets.delete(id);
+    const gone = [...before.values()].filter((target) => !this.isWanted(target));
+    if (gone.some(({ failure }) => failure !== null)) this.warn(id);
+    return kept;
+  }
+
+  private isWanted(target: ITarget): boolean {
+    return this.targets.get(target.id)?.get(target.key) === target;
   }
 
   private tell(id: string): void {
     const zone = this.parts.book.get(id);
     const wanted = new Map<string, IZonePeer>(
-      (zone?.options.notify ?? []).map((peer) => [`${id} ${JSON.stringify(peer)}`, peer] as const),
+      (zone?.options.notify ?? []).map((peer) => [JSON.stringify(peer), peer] as const),
     );
-    this.keep(id, wanted);
+    const targets = this.keep(id, wanted);
     for (const [key, peer] of wanted) {
-      const known = this.targets.get(key);
-      const target = known ?? { id, peer, told: null, isRunning: false, failure: null };
-      this.targets.set(key, target);
-      if (!target.isRunning) void this.run(key, target);
+      const known = targets.get(key);
+      const target = known ?? { id, key, peer, told: null, isRunning: false, failure: null };
+      targets.set(key, target);
+      if (!target.isRunning) void this.run(target);
     }
   }
 
   /** Until the server knows the newest serial, or does not answer. */
-  private async run(key: string, target: ITarget): Promise<void> {
+  private async run(target: ITarget): Promise<void> {
     target.isRunning = true;
     for (;;) {
-      const zone = this.current(key, target);
+      const zone = this.current(target);
       if (zone === null || zone.serial === target.told) break;
       target.told = zone.serial;
-      const failure = await this.gate.run(() => this.send(key, target, zone));
-      if (this.targets.get(key) !== target) return;
+      const failure = await this.gate.run(() => this.send(target, zone));
+      if (!this.isWanted(target)) return;
       this.settle(target, failure);
     }
     target.isRunning = false;
   }
 
   /** What is to be told of; null: nothing, or nobody. */
-  private current(key: string, target: ITarget): Zone | null {
-    if (this.targets.get(key) !== target) return null;
+  private current(target: ITarget): Zone | null {
+    if (!this.isWanted(target)) return null;
     return this.parts.book.get(target.id)?.served?.zone ?? null;
   }
 
   /** @returns why the server could not be told; null: it was, or need not be any more. */
-  private async send(key: string, target: ITarget, zone: Zone): Promise<string | null> {
+  private async send(target: ITarget, zone: Zone): Promise<string | null> {
     let reason = 'no answer';
     for (const timeoutMs of timeoutsMs) {
-      if (this.targets.get(key) !== target) return null;
+      if (!this.isWanted(target)) return null;
       try {
         const query = prepareQuery(this.asking, target.peer, messageFor(zone));
         this.counters.notifiesOut++;
@@ -204,8 +212,8 @@ export class NotifySender {
 
   /** Says in the zone's status which servers could not be told. */
   private warn(id: string): void {
-    const texts = [...this.targets.values()]
-      .filter((target) => target.id === id && target.failure !== null)
+    const texts = [...(this.targets.get(id)?.values() ?? [])]
+      .filter(({ failure }) => failure !== null)
       .map(({ peer, failure }) => `${peerText(peer)}: ${failure}`);
     const message = `Servers could not be told of a change: ${texts.join('; ')}`;
     this.parts.book.warn(id, 'notify', texts.length === 0 ? null : message);

@@ -42,14 +42,14 @@ export function versionOf(
  * The changes between two versions as one difference (RFC 1995 §4, condensed as §5 allows): the SOA,
  * the old SOA, what went, the SOA, what came, the SOA.
  *
- * Yields nothing (undefined) now and then, so that whoever walks may let others run.
+ * It pauses at each rrset that differs: see `runStepsGently`.
  *
  * @returns null when the whole zone is not more.
  */
 export function* changesSince(
   older: Zone,
   current: Zone,
-): Generator<undefined, readonly IRecord[] | null> {
+): Generator<void, readonly IRecord[] | null> {
   const gone: IRecord[] = [];
   const come: IRecord[] = [];
   for (const change of current.differences(older)) {

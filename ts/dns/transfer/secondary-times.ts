@@ -1,3 +1,4 @@
+import { soaNumbers } from '../codec/soa.ts';
 import type { Zone } from '../zone/zone.ts';
 
 /** Milliseconds. */
@@ -10,8 +11,6 @@ export interface ISecondaryTimes {
   readonly expireMs: number;
 }
 
-/** Bytes of the numbers of a SOA: serial, refresh, retry, expire, minimum (RFC 1035 §3.3.13). */
-const soaNumbersBytes = 20;
 const second = 1000;
 const week = 7 * 86_400 * second;
 /** The times of a SOA are kept within these; RFC 1035 has no bounds, other servers do. */
@@ -31,12 +30,11 @@ const jitter = 0.1;
  * least 4 s. The primaries are looked at twice before the zone expires, whatever its refresh says.
  */
 export function timesOf(zone: Zone): ISecondaryTimes {
-  const rdata = zone.soa().rdatas[0] as Buffer;
-  const at = (index: number): number =>
-    rdata.readUInt32BE(rdata.length - soaNumbersBytes + 4 * index) * second;
-  const expireMs = Math.max(expireMin, at(3));
-  const refreshMs = Math.min(within(at(1), refreshMin, refreshMax), expireMs / 2);
-  return { refreshMs, retryMs: Math.min(within(at(2), retryMin, retryMax), refreshMs), expireMs };
+  const { refreshS, retryS, expireS } = soaNumbers(zone.soa().rdatas[0] as Buffer);
+  const expireMs = Math.max(expireMin, expireS * second);
+  const refreshMs = Math.min(within(refreshS * second, refreshMin, refreshMax), expireMs / 2);
+  const retryMs = Math.min(within(retryS * second, retryMin, retryMax), refreshMs);
+  return { refreshMs, retryMs, expireMs };
 }
 
 /** Until the next try for a zone that was never fetched. @param failures so far, at least 1. */

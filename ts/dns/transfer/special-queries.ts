@@ -1,6 +1,7 @@
 import { type IClock, systemClock } from '../../core/clock.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import { type ILogger, silentLogger } from '../../core/logger.ts';
+import type { IAddressLists } from '../../net/client-set.ts';
 import type { IDnsClient, IQueryHandler } from '../answer/query-handler.ts';
 import type { ISpecialQueries } from '../answer/special-queries.ts';
 import { udpSizeDefault } from '../codec/edns.ts';
@@ -9,7 +10,6 @@ import { headerBytes, type IMessage } from '../codec/message.ts';
 import { splitTsig } from '../codec/tsig.ts';
 import { opcode, rcode, recordType } from '../codec/types.ts';
 import { UpdateHandler } from '../update/index.ts';
-import type { IAddressLists } from '../zones/acl.ts';
 import type { TsigKeys } from '../zones/tsig-keys.ts';
 import type { IZoneBook } from '../zones/types.ts';
 import { Conversation } from './conversation.ts';
@@ -36,7 +36,7 @@ export interface ISpecialParts {
   /** Shared by all views, for the limit of transfers. @default one of its own */
   readonly sender?: TransferSender;
   /** Most bytes of an answer by UDP. @default 1232 */
-  readonly udpSizeMax?: number;
+  readonly udpSizeMax?: number | undefined;
   readonly logger?: ILogger;
   readonly clock?: IClock;
 }

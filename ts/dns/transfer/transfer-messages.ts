@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { Slices } from '../../core/slices.ts';
 import { encodeMessage, messageBytesMax } from '../codec/encode.ts';
 import type { IMessage, IRecord } from '../codec/message.ts';
 
@@ -7,8 +7,6 @@ import type { IMessage, IRecord } from '../codec/message.ts';
  * further.
  */
 const messageBytesWanted = 16_384;
-/** Longest time in which making messages lets nobody else run. */
-const sliceMs = 8;
 /** Type, class, TTL and length of a record. */
 const recordHeadBytes = 10;
 /** A name that was written just before. */
@@ -29,7 +27,7 @@ export async function* packMessages(
   let head = first;
   let batch: IRecord[] = [];
   let size = 0;
-  let pausedAt = performance.now();
+  const slices = new Slices();
   const flush = (): Buffer => {
     const bytes = encodeMessage(
       { ...head, answer: batch },
@@ -47,10 +45,7 @@ export async function* packMessages(
     const bytes = nameBytes + recordHeadBytes + record.rdata.length;
     if (batch.length > 0 && size + bytes > messageBytesWanted) {
       yield flush();
-      if (performance.now() - pausedAt > sliceMs) {
-        await setImmediate();
-        pausedAt = performance.now();
-      }
+      if (slices.isOver) await slices.rest();
     }
     batch.push(record);
     size += bytes;

@@ -1,5 +1,6 @@
 import { decodeMessage, type IMessage, type IRecord, isMessageError } from '../codec/message.ts';
 import { equalNames, formatName, isSubdomain } from '../codec/name.ts';
+import { soaSerial } from '../codec/soa.ts';
 import { TsigStream } from '../codec/tsig-stream.ts';
 import { isMetaType, rcode, recordClass, recordType } from '../codec/types.ts';
 import { compareSerials } from '../zone/serial.ts';
@@ -29,8 +30,6 @@ export type TTransferred =
 
 /** Where the reader is: RFC 5936 §2.2, RFC 1995 §4. */
 type TState = 'start' | 'second' | 'whole' | 'removing' | 'adding' | 'current' | 'done';
-
-const soaNumbersBytes = 20;
 
 /**
  * Reads the messages of an AXFR or IXFR. Nothing that it reads counts before the last message has
@@ -148,7 +147,7 @@ export class TransferReader {
         this.builder.add(this.soa);
         return;
       case 'second':
-        this.isIncremental = isSoa && serialOf(record) === this.base?.serial;
+        this.isIncremental = isSoa && soaSerial(record.rdata) === this.base?.serial;
         this.state = this.isIncremental ? 'removing' : 'whole';
         if (!this.isIncremental) this.step(record, isSoa);
         return;
@@ -170,13 +169,13 @@ export class TransferReader {
   }
 
   private reach(soa: IRecord): void {
-    this.reached = serialOf(soa);
+    this.reached = soaSerial(soa.rdata);
     this.state = 'adding';
   }
 
   /** Behind the last difference comes the SOA of the newest version, else the next difference. */
   private nextDifference(soa: IRecord): void {
-    const serial = serialOf(soa);
+    const serial = soaSerial(soa.rdata);
     if (serial !== this.reached) throw new PeerFailure('its differences do not follow each other');
     if (serial === this.serial) this.end(soa);
     else this.state = 'removing';
@@ -190,15 +189,11 @@ export class TransferReader {
   }
 
   private get serial(): number {
-    return this.soa === null ? 0 : serialOf(this.soa);
+    return this.soa === null ? 0 : soaSerial(this.soa.rdata);
   }
 
   /** RFC 1995 §2: a SOA alone that is not newer than ours says that we have all there is. */
   private isUpToDate(): boolean {
     return this.base !== null && compareSerials(this.base.serial, this.serial) !== -1;
   }
-}
-
-function serialOf({ rdata }: IRecord): number {
-  return rdata.readUInt32BE(rdata.length - soaNumbersBytes);
 }

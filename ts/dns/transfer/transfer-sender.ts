@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
 import { type ILogger, silentLogger } from '../../core/logger.ts';
 import { extendedError, type IExtendedError } from '../codec/edns.ts';
 import { encodeMessage, messageBytesMax } from '../codec/encode.ts';
 import type { IRecord } from '../codec/message.ts';
 import { rcode, recordClass, recordType } from '../codec/types.ts';
 import { ZoneSigner } from '../dnssec/zone-signer.ts';
+import { runStepsGently } from '../zone/steps.ts';
 import type { Zone } from '../zone/zone.ts';
 import type { Acl } from '../zones/acl.ts';
 import type { IHostedZone, IServedVersion } from '../zones/types.ts';
@@ -32,8 +32,6 @@ const tooMany: IExtendedError = {
   code: extendedError.OTHER,
   text: 'Too many transfers are under way',
 };
-/** Differences that are looked at between two looks at the clock. */
-const changesPerStep = 500;
 
 /**
  * Sends zones whole (AXFR, RFC 5936) and changes of zones (IXFR, RFC 1995) to who may have them.
@@ -98,7 +96,9 @@ export class TransferSender {
     const isOurs = zone !== undefined && query.question[0]?.class === recordClass.IN;
     if (!isOurs || acl === null) return { code: rcode.NOTAUTH, reason: notOurs };
     if (!acl.allows(client.address, keyName)) return { code: rcode.REFUSED, reason: prohibited };
-    if (zone.served === null) return { code: rcode.SERVFAIL, reason: notReady };
+    if (zone.served === null || zone.served.isProvisional === true) {
+      return { code: rcode.SERVFAIL, reason: notReady };
+    }
     const isFull = this.counters.outActive >= this.activeMax;
     return isFull ? { code: rcode.REFUSED, reason: tooMany } : null;
   }
@@ -122,7 +122,7 @@ export class TransferSender {
       yield this.message(talk, [soaRecord(zone)]);
       return;
     }
-    const records = older === null ? null : await changesGently(older, zone);
+    const records = older === null ? null : await runStepsGently(changesSince(older, zone));
     if (udpLimit === null) yield* this.stream(talk, id, records ?? wholeZone(served));
     else yield this.datagram(talk, records, soaRecord(zone), udpLimit);
   }
@@ -171,14 +171,5 @@ export class TransferSender {
       bytes,
     };
     this.logger.info('dns.transferSent', 'A zone was transferred', data);
-  }
-}
-
-async function changesGently(older: Zone, current: Zone): Promise<readonly IRecord[] | null> {
-  const steps = changesSince(older, current);
-  for (let count = 1; ; count++) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    if (count % changesPerStep === 0) await setImmediate();
   }
 }

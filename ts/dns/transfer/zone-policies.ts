@@ -1,7 +1,8 @@
 import type { IZoneOptions } from '../../../ts_interfaces/index.ts';
+import type { IAddressLists } from '../../net/client-set.ts';
 import { canonicalIp } from '../../net/ip.ts';
 import { UpdatePolicy } from '../update/update-policy.ts';
-import { Acl, type IAddressLists, keyNameOf } from '../zones/acl.ts';
+import { Acl, keyNameOf } from '../zones/acl.ts';
 import type { IHostedZone } from '../zones/types.ts';
 
 /** Who may do what with one zone. */

@@ -1,8 +1,8 @@
 import type { IRecord } from '../codec/message.ts';
-import { isSubdomain, nameKey } from '../codec/name.ts';
+import { isSubdomain } from '../codec/name.ts';
 import { isMetaType, rcode, recordClass, recordType } from '../codec/types.ts';
-import type { IZoneContent } from './zone-draft.ts';
-import { hasSameData } from './zone-draft.ts';
+import { setKey } from '../zones/record-set.ts';
+import { byKey, hasSameData, type IZoneContent } from './zone-draft.ts';
 
 /**
  * Whether what an update takes for granted is so: RFC 2136 §3.2, in the order of the records.
@@ -19,14 +19,14 @@ export function checkPrerequisites(content: IZoneContent, records: readonly IRec
     const isAny = type === recordType.ANY;
     if (classNumber === recordClass.IN) {
       if (isMetaType(type)) return rcode.FORMERR;
-      const key = `${type} ${nameKey(name)}`;
-      wanted.set(key, [...(wanted.get(key) ?? []), record]);
+      const key = setKey(name, type);
+      const group = wanted.get(key);
+      if (group === undefined) wanted.set(key, [record]);
+      else group.push(record);
       continue;
     }
     if (rdata.length !== 0 || (isMetaType(type) && !isAny)) return rcode.FORMERR;
-    const isThere = isAny
-      ? content.types(name).length > 0
-      : content.rrset(name, type) !== undefined;
+    const isThere = isAny ? content.types(name).size > 0 : content.has(name, type);
     if (classNumber === recordClass.ANY) {
       if (!isThere) return isAny ? rcode.NXDOMAIN : rcode.NXRRSET;
     } else if (classNumber === recordClass.NONE) {
@@ -39,7 +39,7 @@ export function checkPrerequisites(content: IZoneContent, records: readonly IRec
     const { name, type } = group[0] as IRecord;
     const rdatas = group.map(({ rdata }) => rdata);
     const there = content.rrset(name, type)?.rdatas ?? [];
-    if (!hasSameData(type, rdatas, there)) return rcode.NXRRSET;
+    if (!hasSameData(type, there, byKey(type, rdatas))) return rcode.NXRRSET;
   }
   return rcode.NOERROR;
 }

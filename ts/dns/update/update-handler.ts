@@ -120,6 +120,10 @@ export class UpdateHandler {
   private failure({ id }: IHostedZone, error: unknown): IUpdateOutcome {
     const code = error instanceof DcError ? error.code : undefined;
     if (code === 'ZONE_UNKNOWN') return { rcode: rcode.NOTAUTH, reason: notOurs };
+    if (code === 'NOT_RUNNING') {
+      const text = 'Another process is taking over';
+      return { rcode: rcode.SERVFAIL, reason: { code: extendedError.NOT_READY, text } };
+    }
     if (code === 'ZONE_INVALID' || code === 'CONFIG_INVALID') {
       const text = 'The zone would be invalid';
       return { rcode: rcode.REFUSED, reason: { code: extendedError.INVALID_DATA, text } };

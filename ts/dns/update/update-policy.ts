@@ -1,7 +1,8 @@
 import type { IUpdateRule } from '../../../ts_interfaces/index.ts';
-import { equalNames, isSubdomain, NameError, parseName } from '../codec/name.ts';
+import type { IAddressLists } from '../../net/client-set.ts';
+import { equalNames, isSubdomain, lowerName, tryParseName } from '../codec/name.ts';
 import { recordType, recordTypeOf } from '../codec/types.ts';
-import { Acl, type IAddressLists } from '../zones/acl.ts';
+import { Acl } from '../zones/acl.ts';
 
 /** Types that signing makes: a rule has to name them. */
 const madeTypes: ReadonlySet<number> = new Set([
@@ -79,23 +80,31 @@ export class UpdatePolicy {
   }
 }
 
-/** `**`, `*.x` for what is below `x`, or one name; relative ones are of the zone. */
+/**
+ * `**`, `*.x` for what is below `x`, `x.*` for `x` in front of any name of the zone, or one name;
+ * relative ones are of the zone.
+ */
 function namesOf(text: string, apex: Buffer): TNames {
   if (text === '**') return () => true;
+  const [, head, tail = ''] = /^(.+?)\.\*(?:\.(.*))?$/.exec(text) ?? [];
+  if (head !== undefined && head !== '*') return namesInFront(head, tail, apex);
   const isBelow = text === '*' || text.startsWith('*.');
   const rest = isBelow ? text.slice(2) : text;
-  const name = rest === '' || rest === '@' ? apex : nameIn(rest, apex);
+  const name = rest === '' || rest === '@' ? apex : tryParseName(rest, apex);
   // Longer than a name may be: nothing has it.
   if (name === null) return () => false;
   if (!isBelow) return (other) => equalNames(other, name);
   return (other) => other.length > name.length && isSubdomain(other, name);
 }
 
-function nameIn(text: string, apex: Buffer): Buffer | null {
-  try {
-    return parseName(text, apex);
-  } catch (error) {
-    if (error instanceof NameError) return null;
-    throw error;
-  }
+/** Names of `head`, one label or more, and `tail`: `_acme-challenge.*`. */
+function namesInFront(head: string, tail: string, apex: Buffer): TNames {
+  const end = tail === '' ? apex : tryParseName(tail, apex);
+  const start = tryParseName(`${head}.`, apex);
+  if (start === null || end === null) return () => false;
+  const labels = lowerName(start).subarray(0, -1);
+  return (other) =>
+    other.length > labels.length + end.length &&
+    lowerName(other).subarray(0, labels.length).equals(labels) &&
+    isSubdomain(other, end);
 }

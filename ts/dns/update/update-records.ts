@@ -1,10 +1,12 @@
 import type { IRecord } from '../codec/message.ts';
 import { equalNames, isSubdomain } from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
+import { soaSerial } from '../codec/soa.ts';
 import { isMetaType, rcode, recordClass, recordType } from '../codec/types.ts';
 import { compareSerials } from '../zone/serial.ts';
+import { rdataKey, setKey } from '../zones/record-set.ts';
 import type { IUpdateGrant } from './update-policy.ts';
-import { dataKey, type IZoneContent, type ZoneDraft } from './zone-draft.ts';
+import type { IZoneContent, ZoneDraft } from './zone-draft.ts';
 
 /** Types of which a name has one record: a further one takes its place (RFC 2136 §3.4.2.2). */
 const singles: ReadonlySet<number> = new Set([
@@ -25,8 +27,6 @@ const besideCname: ReadonlySet<number> = new Set([
 
 /** Address and protocol of a WKS, which tell two of them apart. */
 const wksHeadBytes = 5;
-/** Bytes of a SOA behind its names, of which the serial is the first. */
-const soaNumbersBytes = 20;
 
 /**
  * Whether the records of an update are well-formed and their client may change all of them: RFC
@@ -43,9 +43,22 @@ export function scanUpdates(
     if (!isSubdomain(record.name, content.apex)) return rcode.NOTZONE;
     if (!isWellFormed(record)) return rcode.FORMERR;
   }
-  return records.every((record) => isAllowed(content, record, grant))
-    ? rcode.NOERROR
-    : rcode.REFUSED;
+  return areAllowed(content, records, grant) ? rcode.NOERROR : rcode.REFUSED;
+}
+
+/** Of many records of one name and type the first tells of all. */
+function areAllowed(
+  content: IZoneContent,
+  records: readonly IRecord[],
+  grant: IUpdateGrant,
+): boolean {
+  const seen = new Set<string>();
+  return records.every((record) => {
+    const key = setKey(record.name, record.type);
+    if (seen.has(key)) return true;
+    seen.add(key);
+    return isAllowed(content, record, grant);
+  });
 }
 
 function isWellFormed({ type, class: classNumber, ttl, rdata }: IRecord): boolean {
@@ -64,7 +77,7 @@ function isWellFormed({ type, class: classNumber, ttl, rdata }: IRecord): boolea
 /** To take a name away is to take all its types away. */
 function isAllowed(content: IZoneContent, { name, type }: IRecord, grant: IUpdateGrant): boolean {
   if (type !== recordType.ANY) return grant.allows(name, type);
-  const types = content.types(name).filter((own) => !staysAtApex(content, name, own));
+  const types = [...content.types(name)].filter((own) => !staysAtApex(content, name, own));
   // Of a name without records nothing is taken, but only who may change it learns that.
   return types.length === 0 ? grant.touches(name) : types.every((own) => grant.allows(name, own));
 }
@@ -76,55 +89,62 @@ export function applyUpdates(draft: ZoneDraft, records: readonly IRecord[]): voi
     if (classNumber === recordClass.IN) add(draft, record);
     else if (classNumber === recordClass.NONE) removeRecord(draft, record);
     else if (type === recordType.ANY) removeName(draft, name);
-    else if (!staysAtApex(draft, name, type)) draft.set(name, type, 0, []);
+    else if (!staysAtApex(draft, name, type)) draft.clear(name, type);
   }
 }
 
 /** §3.4.2.2. */
 function add(draft: ZoneDraft, { name, type, ttl, rdata }: IRecord): void {
-  const others = draft.types(name).filter((other) => other !== type && !besideCname.has(other));
-  if (type === recordType.CNAME && others.length > 0) return;
-  if (others.includes(recordType.CNAME) && !besideCname.has(type)) return;
-  const before = draft.rrset(name, type);
-  if (type === recordType.SOA) {
-    const old = before?.rdatas[0];
+  const { CNAME, SOA, WKS } = recordType;
+  if (type === CNAME ? hasMore(draft.types(name)) : !fitsBesideCname(draft, name, type)) return;
+  if (type === SOA) {
+    const [old] = draft.rrset(name, type)?.rdatas ?? [];
     if (old === undefined || isOlder(rdata, old)) return;
   }
-  const kept = singles.has(type)
-    ? []
-    : (before?.rdatas ?? []).filter((other) => !isReplaced(type, other, rdata));
-  draft.set(name, type, ttl, [...kept, rdata]);
+  if (singles.has(type)) draft.clear(name, type);
+  if (type === WKS) removeReplaced(draft, name, rdata);
+  draft.add(name, type, ttl, rdata);
+}
+
+/** Whether a name has what no CNAME may be beside. */
+function hasMore(types: ReadonlySet<number>): boolean {
+  // Those that may be beside one are few: this ends soon.
+  for (const type of types) if (type !== recordType.CNAME && !besideCname.has(type)) return true;
+  return false;
+}
+
+function fitsBesideCname(draft: ZoneDraft, name: Buffer, type: number): boolean {
+  return besideCname.has(type) || !draft.has(name, recordType.CNAME);
+}
+
+/** A WKS takes the place of that of the same address and protocol. */
+function removeReplaced(draft: ZoneDraft, name: Buffer, rdata: Buffer): void {
+  const head = rdata.subarray(0, wksHeadBytes);
+  for (const [key, other] of draft.data(name, recordType.WKS)) {
+    if (other.subarray(0, wksHeadBytes).equals(head)) draft.remove(name, recordType.WKS, key);
+  }
 }
 
 function isOlder(soa: Buffer, than: Buffer): boolean {
-  const [one, other] = [soa, than].map((data) => data.readUInt32BE(data.length - soaNumbersBytes));
-  const order = compareSerials(one as number, other as number);
+  const order = compareSerials(soaSerial(soa), soaSerial(than));
   return order === -1 || order === undefined;
-}
-
-function isReplaced(type: number, old: Buffer, rdata: Buffer): boolean {
-  if (type === recordType.WKS) {
-    return old.subarray(0, wksHeadBytes).equals(rdata.subarray(0, wksHeadBytes));
-  }
-  return dataKey(type, old) === dataKey(type, rdata);
 }
 
 /** §3.4.2.3: the apex keeps its SOA and NS. */
 function removeName(draft: ZoneDraft, name: Buffer): void {
-  for (const type of draft.types(name)) {
-    if (!staysAtApex(draft, name, type)) draft.set(name, type, 0, []);
+  for (const type of [...draft.types(name)]) {
+    if (!staysAtApex(draft, name, type)) draft.clear(name, type);
   }
 }
 
 /** §3.4.2.4: no SOA is removed, and not the last NS of the apex. */
 function removeRecord(draft: ZoneDraft, { name, type, rdata }: IRecord): void {
-  const before = draft.rrset(name, type);
-  if (before === undefined || type === recordType.SOA) return;
-  const key = dataKey(type, rdata);
-  const kept = before.rdatas.filter((other) => dataKey(type, other) !== key);
-  if (kept.length === before.rdatas.length) return;
-  if (kept.length === 0 && staysAtApex(draft, name, type)) return;
-  draft.set(name, type, before.ttl, kept);
+  if (type === recordType.SOA || !draft.has(name, type)) return;
+  const data = draft.data(name, type);
+  const key = rdataKey(type, rdata);
+  if (!data.has(key)) return;
+  if (data.size === 1 && staysAtApex(draft, name, type)) return;
+  draft.remove(name, type, key);
 }
 
 function staysAtApex({ apex }: IZoneContent, name: Buffer, type: number): boolean {

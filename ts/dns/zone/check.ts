@@ -1,4 +1,5 @@
-import { formatName, isWildcard } from '../codec/name.ts';
+import { formatName, isWildcard, nameEnd } from '../codec/name.ts';
+import { soaNumbers } from '../codec/soa.ts';
 import { recordType, recordTypeName } from '../codec/types.ts';
 import { hasApexTwice, hasBadOwner } from './check-names.ts';
 import { checkTargets } from './check-targets.ts';
@@ -82,6 +83,8 @@ function* checkInSteps(zone: Zone, options: ICheckOptions): Generator<void, Zone
     if (++count % ownersPerStep === 0) yield;
     const node = zone.nodeOf(key) as ZoneNode;
     if (hiding !== undefined && isBelow(key, hiding.key)) {
+      // The chain of hashes of a signed zone lies below its apex, whatever stands there: RFC 5155 §3.
+      if (node.has(recordType.NSEC3)) continue;
       checkHidden(key, node, hiding, servers, report);
       continue;
     }
@@ -205,28 +208,24 @@ function checkSpf(key: string, node: ZoneNode, report: TReport): void {
 
 /** Sane times: RFC 1912 §2.2, RFC 2308 §5. */
 function checkSoa(zone: Zone, previous: Zone | undefined, report: TReport): void {
-  const soa = zone.soa();
-  const rdata = soa.rdatas[0] as Buffer;
-  const numbers = [0, 4, 8, 12, 16].map((at) => rdata.readUInt32BE(rdata.length - 20 + at));
-  const [serial, refresh, retry, expire, minimum] = numbers as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const rdata = zone.soa().rdatas[0] as Buffer;
+  const { serial, refreshS, retryS, expireS, minimumS } = soaNumbers(rdata);
   const warn = (message: string): void => {
     report('warning', '', zone.apex, recordType.SOA, message);
   };
   if (serial === 0) warn('Some secondaries take the serial 0 for none');
+  const mailbox = formatName(rdata.subarray(nameEnd(rdata, 0), -20));
+  if (mailbox.includes('@')) warn(`Write a dot for the "@" of the mail address "${mailbox}"`);
   if (previous !== undefined && compareSerials(previous.serial, serial) !== -1) {
     const same = serial === previous.serial && zone.differences(previous).next().done === true;
     if (!same)
       warn(`The serial ${serial} is not above ${previous.serial}: secondaries keep the old`);
   }
-  if (expire <= refresh + retry) {
-    warn(`Secondaries give the zone up after ${expire} s, before they have tried again`);
+  if (expireS <= refreshS + retryS) {
+    warn(`Secondaries give the zone up after ${expireS} s, before they have tried again`);
   }
-  if (retry >= refresh) warn(`The retry of ${retry} s should be below the refresh of ${refresh} s`);
-  if (minimum > 86_400) warn(`That a name does not exist is remembered for ${minimum} s`);
+  if (retryS >= refreshS) {
+    warn(`The retry of ${retryS} s should be below the refresh of ${refreshS} s`);
+  }
+  if (minimumS > 86_400) warn(`That a name does not exist is remembered for ${minimumS} s`);
 }

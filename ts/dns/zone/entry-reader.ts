@@ -25,6 +25,8 @@ const semicolon = 0x3b;
 const equalsSign = 0x3d;
 const backslash = 0x5c;
 
+/** Characters of a word: 65,535 bytes of data, each of them as `\DDD`, have room. */
+const wordLengthMax = 300_000;
 /** Words of one entry; more are the mark of a parenthesis that was forgotten. */
 const entryTokensMax = 100_000;
 
@@ -134,6 +136,7 @@ export class EntryReader {
     const at = this.position;
     const end = this.quoteEnd(at + 1);
     if (end === -1) return null;
+    if (end - at > wordLengthMax) return this.failWord(at);
     this.position = end + 1;
     return { text: this.text.slice(at + 1, end), quoted: true, at };
   }
@@ -169,8 +172,14 @@ export class EntryReader {
         break;
       }
     }
+    if (at - start > wordLengthMax) return this.failWord(start);
     this.position = Math.min(at, text.length);
     return { text: text.slice(start, this.position), quoted: false, at: start };
+  }
+
+  private failWord(at: number): null {
+    this.fail([], at, `Expected a word of at most ${wordLengthMax} characters`);
+    return null;
   }
 }
 

@@ -25,7 +25,7 @@ export function rangeCount({ first, last, step }: IGenerateRange): number {
 }
 
 // An escape stays one, `$$` is a dollar, `${offset,width,base}` and `$` are the number.
-const dollarPattern = /\\[\s\S]|\$\$|\$\{([^}]*)\}|\$/g;
+const dollarPattern = /\\[\s\S]|\$\$|\$\{([^}]*)\}?|\$/g;
 const modifierPattern = /^(-?[0-9]{1,10})(?:,([0-9]{1,3})(?:,([doxXnN]))?)?$/;
 
 /**
@@ -33,15 +33,16 @@ const modifierPattern = /^(-?[0-9]{1,10})(?:,([0-9]{1,3})(?:,([doxXnN]))?)?$/;
  * `${offset,width}`, `${offset,width,base}` with base `d`, `o`, `x`, `X`, or `n` and `N` for
  * nibbles in reversed order as in `ip6.arpa`; `$$` and `\$` are a dollar sign.
  *
- * @returns undefined for a bad modifier, or when the offset makes the number negative.
+ * @returns undefined for a bad modifier or one without its end, or when the offset makes the number negative.
  */
 export function fillTemplate(template: string, value: number): string | undefined {
   let good = true;
   const text = template.replace(dollarPattern, (match: string, modifier: string | undefined) => {
     if (match.startsWith('\\')) return match;
     if (match === '$$') return '$';
+    const isOpen = modifier !== undefined && !match.endsWith('}');
     const number = modifier === undefined ? String(value) : formatNumber(modifier, value);
-    good &&= number !== undefined;
+    good &&= number !== undefined && !isOpen;
     return number ?? '';
   });
   return good ? text : undefined;
@@ -69,9 +70,10 @@ function formatNumber(modifier: string, value: number): string | undefined {
   }
 }
 
-/** The width counts the dots too. */
+/** The width counts the dots too: an even one, longer than the number, ends with a dot, as BIND has it. */
 function nibbles(hex: string, width: number): string {
-  return [...hex.padStart(Math.ceil(width / 2), '0')].reverse().join('.');
+  const text = [...hex.padStart(Math.ceil(width / 2), '0')].reverse().join('.');
+  return text.length < width ? `${text}.` : text;
 }
 
 /**

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type IIncludedFile, type IMasterFileOptions, readMasterFile } from './master-file.ts';
+import { fileBytesMax } from './master-limits.ts';
 import { runSteps, runStepsGently } from './steps.ts';
 import type { Zone } from './zone.ts';
 import { type TRecordPlaces, ZoneBuilder } from './zone-builder.ts';
@@ -43,7 +44,7 @@ export async function loadZoneFile(
   apex: Buffer,
   options: Partial<ILoadOptions> = {},
 ): Promise<IZoneLoad> {
-  const text = await readFile(path);
+  const text = await readZoneFile(path);
   const defaults = { origin: apex, fileName: path, readInclude: readIncludedFile };
   return loadZoneGently(text, { ...defaults, ...options });
 }
@@ -56,7 +57,33 @@ export async function loadZoneFile(
  */
 export function readIncludedFile(name: string, from: string | undefined): IIncludedFile {
   const path = from === undefined ? name : resolve(dirname(from), name);
-  return { text: readFileSync(path), fileName: path };
+  const file = openSync(path, openFlags);
+  try {
+    checkFile(fstatSync(file));
+    return { text: readFileSync(file), fileName: path };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Reads a zone file. @throws the error of the system, or one that says that it is no such file. */
+export async function readZoneFile(path: string): Promise<Buffer> {
+  const file = await open(path, openFlags);
+  try {
+    checkFile(await file.stat());
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** To open a FIFO takes until somebody writes to it, else. */
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** A device or FIFO may have no end. */
+function checkFile(stats: Stats): void {
+  if (!stats.isFile()) throw new Error('It is no regular file');
+  if (stats.size > fileBytesMax) throw new Error(`It has more than ${fileBytesMax} bytes`);
 }
 
 function* loadInSteps(text: string | Buffer, options: ILoadOptions): Generator<void, IZoneLoad> {

@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { nearest } from '../../config/nearest.ts';
+import { shortened } from '../../core/text.ts';
 import { formatName, NameError, parseName } from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
+import { soaMinimumS } from '../codec/soa.ts';
 import { type IToken, RdataError, tokensOf } from '../codec/tokens.ts';
 import { parseTtl, ttlMax } from '../codec/ttl.ts';
 import {
@@ -14,27 +16,13 @@ import {
 } from '../codec/types.ts';
 import { EntryReader, type IEntry, type IPlacedToken } from './entry-reader.ts';
 import { fillTemplate, fillTokens, parseRange, rangeCount } from './generate.ts';
+import { type IMasterFileLimits, limitsFor } from './master-limits.ts';
+import { escapeOddBytes, oddBytesMax } from './odd-bytes.ts';
 import { runSteps } from './steps.ts';
 import { type TSeverity, ZoneProblems, zoneProblemsMax } from './zone-problem.ts';
 
-/** What a master file may ask of us. */
-export interface IMasterFileLimits {
-  /** Records in all, generated and included ones too. @default 10_000_000 */
-  readonly recordsMax: number;
-  /** Files within files. @default 16 */
-  readonly includeDepthMax: number;
-  /** `$INCLUDE` in all. @default 10_000 */
-  readonly includesMax: number;
-  /** Bytes of one file. @default 400_000_000 */
-  readonly fileBytesMax: number;
-}
-
-const defaultLimits: IMasterFileLimits = {
-  recordsMax: 10_000_000,
-  includeDepthMax: 16,
-  includesMax: 10_000,
-  fileBytesMax: 400_000_000,
-};
+/** Longest word that a typing mistake is looked for in. */
+const wordLengthMax = 80;
 
 /** What a `$INCLUDE` brings. */
 export interface IIncludedFile {
@@ -143,6 +131,8 @@ class MasterFile {
   private lastTtl: number | undefined;
   private saidLastTtl = false;
   private records = 0;
+  private entries = 0;
+  private generated = 0;
   private includes = 0;
   private depth = 0;
   /** Problems are not those of a record. */
@@ -154,7 +144,7 @@ class MasterFile {
     take: (record: IMasterRecord) => void,
   ) {
     this.origin = origin;
-    this.limits = { ...defaultLimits, ...limits };
+    this.limits = limitsFor(readInclude !== undefined, limits);
     this.readInclude = readInclude;
     this.fallbackTtl = fallbackTtl;
     this.problems = problems;
@@ -165,10 +155,11 @@ class MasterFile {
     const outer = { reader: this.reader, file: this.file };
     this.file = fileName;
     this.reader = new EntryReader(this.decode(text));
-    for (let count = 1; ; count++) {
+    for (;;) {
       const entry = this.reader.next();
       if (entry === null || this.records > this.limits.recordsMax) break;
-      if (count % entriesPerStep === 0) yield;
+      // Across files: thousands of small ones take their time too.
+      if (++this.entries % entriesPerStep === 0) yield;
       yield* this.readEntry(entry);
     }
     this.reader = outer.reader;
@@ -183,7 +174,9 @@ class MasterFile {
     }
     if (typeof text === 'string') return text;
     if (isUtf8(text)) return text.toString();
-    return text.toString('latin1').replace(/[\x80-\xff]/g, (byte) => `\\${byte.charCodeAt(0)}`);
+    if (text.length <= oddBytesMax) return escapeOddBytes(text);
+    this.report('error', 0, `The file is not UTF-8 and has more than ${oddBytesMax} bytes`);
+    return '';
   }
 
   private *readEntry(entry: IEntry): Generator<void, void> {
@@ -222,7 +215,7 @@ class MasterFile {
       case '$GENERATE':
         return yield* this.generate(tokens);
       default: {
-        const message = `Expected one of ${directives.join(', ')}, found "${first?.text}"`;
+        const message = expected(`one of ${directives.join(', ')}`, first);
         throw new EntryError(first, message, this.suggest(directive, directives));
       }
     }
@@ -260,7 +253,7 @@ class MasterFile {
       return this.readInclude(name.text, this.file);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new EntryError(name, `Cannot read "${name.text}": ${reason}`);
+      throw new EntryError(name, `Cannot read "${shortened(name.text)}": ${reason}`);
     }
   }
 
@@ -275,9 +268,14 @@ class MasterFile {
     if (this.records + count > this.limits.recordsMax) {
       throw new EntryError(rangeToken, `More than ${this.limits.recordsMax} records in all`);
     }
+    this.generated += count;
+    if (this.generated > this.limits.generatedMax) {
+      throw new EntryError(rangeToken, `More than ${this.limits.generatedMax} generated records`);
+    }
     const head = this.headOf(tokens, 3);
     const data = tokens.slice(head.dataAt);
     const mark = { ...ownerToken };
+    const { owner: previous, ownerText } = this;
     for (let value = range.first, done = 1; value <= range.last; value += range.step, done++) {
       if (done % entriesPerStep === 0) yield;
       const owner = fillTemplate(ownerToken.text, value);
@@ -290,6 +288,9 @@ class MasterFile {
       // A mistake in one is a mistake in all: it is reported once.
       this.addRecord(head, filled, data, ownerToken.at);
     }
+    // A record without an owner that follows belongs to the line before, as in BIND.
+    this.owner = previous;
+    this.ownerText = ownerText;
   }
 
   private cut(text: string, token: IPlacedToken | undefined): IToken[] {
@@ -412,7 +413,7 @@ class MasterFile {
       throw new EntryError(undefined, 'Expected a TTL: there is no $TTL and none came before');
     }
     this.report('warning', at, 'There is no $TTL: the last number of the SOA is taken');
-    this.defaultTtl = Math.min(rdata.readUInt32BE(rdata.length - 4), ttlMax);
+    this.defaultTtl = Math.min(soaMinimumS(rdata), ttlMax);
     return this.defaultTtl;
   }
 
@@ -438,9 +439,10 @@ class MasterFile {
     }
   }
 
-  /** Not in a flood of errors, of which most are dropped: it takes a while. */
+  /** Not in a flood of errors, of which most are dropped, nor for what is no word: it takes a while. */
   private suggest(word: string, words: readonly string[]): string | undefined {
-    return this.problems.errorCount < zoneProblemsMax ? nearest(word, words) : undefined;
+    const isWorthIt = this.problems.errorCount < zoneProblemsMax && word.length < wordLengthMax;
+    return isWorthIt ? nearest(word, words) : undefined;
   }
 
   private report(
@@ -453,7 +455,7 @@ class MasterFile {
     this.problems.add(severity, () => ({
       path: this.owner && !this.inDirective ? formatName(this.owner) : '',
       message,
-      ...(value === undefined ? {} : { value }),
+      ...(value === undefined ? {} : { value: shortened(value) }),
       ...(this.file === undefined ? {} : { file: this.file }),
       ...this.reader.place(at),
       ...(suggestion === undefined ? {} : { suggestion }),
@@ -462,7 +464,7 @@ class MasterFile {
 }
 
 function expected(what: string, token: IToken | undefined): string {
-  return `Expected ${what}, found ${token === undefined ? 'the end' : `"${token.text}"`}`;
+  return `Expected ${what}, found ${token === undefined ? 'the end' : `"${shortened(token.text)}"`}`;
 }
 
 function expectEnd(tokens: readonly IPlacedToken[], count: number): void {

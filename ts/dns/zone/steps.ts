@@ -1,7 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
-
-/** Longest time in which long work lets nobody else run, as far as we can help it. */
-const sliceMs = 8;
+import { Slices } from '../../core/slices.ts';
 
 /** Does work that could pause in one go. */
 export function runSteps<T>(steps: Generator<void, T>): T {
@@ -13,12 +10,10 @@ export function runSteps<T>(steps: Generator<void, T>): T {
 
 /** Does the work and lets others run in its pauses, every few milliseconds. */
 export async function runStepsGently<T>(steps: Generator<void, T>): Promise<T> {
-  let pausedAt = performance.now();
+  const slices = new Slices();
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
-    if (performance.now() - pausedAt < sliceMs) continue;
-    await setImmediate();
-    pausedAt = performance.now();
+    if (slices.isOver) await slices.rest();
   }
 }

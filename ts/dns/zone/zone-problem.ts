@@ -35,11 +35,12 @@ export class ZoneProblems {
     if (++this.counts[severity] <= zoneProblemsMax) this.kept.push({ severity, ...describe() });
   }
 
-  /** What a person reads of one: `zones/a.zone:3:7: www.example.org. A: Expected …`. */
+  /** What a person reads of one: `zones/a.zone:3:7: error: www.example.org. A: Expected …`. */
   static format(problem: IZoneProblem): string {
     const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined);
     const hint = problem.suggestion === undefined ? '' : `; did you mean "${problem.suggestion}"?`;
-    const parts = [place.join(':'), problem.severity, problem.path, problem.message + hint];
+    const start = problem.file === undefined && problem.line !== undefined ? 'line ' : '';
+    const parts = [start + place.join(':'), problem.severity, problem.path, problem.message + hint];
     return parts.filter((part) => part !== '').join(': ');
   }
 }

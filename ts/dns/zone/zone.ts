@@ -1,6 +1,7 @@
 import { DcError, type IProblem } from '../../core/errors.ts';
 import { formatName, lowerName } from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
+import { soaSerial, soaWithSerial } from '../codec/soa.ts';
 import { ttlMax } from '../codec/ttl.ts';
 import { isMetaType, recordType, recordTypeName } from '../codec/types.ts';
 import { coveredType, encodeRrsets, type IRrset, type IRrsetData, ZoneNode } from './owner-data.ts';
@@ -40,9 +41,6 @@ export interface IRrsetDifference {
   readonly new: IRrset | undefined;
 }
 
-/** Bytes of a SOA behind its two names; its serial is the first of them (RFC 1035 §3.3.13). */
-const soaNumbersBytes = 20;
-
 /** From this part of all owners on, a change makes the tree anew. */
 const rebuildShare = 8;
 
@@ -67,7 +65,7 @@ export class Zone {
     this.apex = apex;
     this.tree = tree;
     this.recordCount = recordCount;
-    this.serial = serialOf(this.soa());
+    this.serial = soaSerial(this.soa().rdatas[0] as Buffer);
     this.apexHasDname = this.nodeOf('', apex)?.has(recordType.DNAME) === true;
   }
 
@@ -182,17 +180,9 @@ export class Zone {
   }
 }
 
-/** The serial of a SOA. */
-export function serialOf({ rdatas }: IRrset): number {
-  const rdata = rdatas[0] as Buffer;
-  return rdata.readUInt32BE(rdata.length - soaNumbersBytes);
-}
-
 /** The same SOA with another serial. */
 export function withSerial(soa: IRrset, serial: number): IRrset {
-  const rdata = Buffer.from(soa.rdatas[0] as Buffer);
-  rdata.writeUInt32BE(serial, rdata.length - soaNumbersBytes);
-  return { ...soa, rdatas: [rdata] };
+  return { ...soa, rdatas: [soaWithSerial(soa.rdatas[0] as Buffer, serial)] };
 }
 
 /** Rrsets of one name and type that were given apart become one; the first TTL counts. */

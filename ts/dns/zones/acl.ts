@@ -1,11 +1,4 @@
-import { CidrSet } from '../../net/cidr.ts';
-import { canonicalIp } from '../../net/ip.ts';
-
-/** The named lists that an `Acl` may point to; `AddressLists` of the net part fits. */
-export interface IAddressLists {
-  /** Undefined: there is no such list now, and nobody is in it. */
-  get(name: string): { contains(address: string): boolean } | undefined;
-}
+import { ClientSet, type IAddressLists } from '../../net/client-set.ts';
 
 const keyPrefix = 'key:';
 const noLists: IAddressLists = { get: () => undefined };
@@ -19,37 +12,27 @@ const noLists: IAddressLists = { get: () => undefined };
  * key mover; }` is meant here.) Without entries nobody is in. Lists are asked anew each time.
  */
 export class Acl {
-  private readonly addresses = new CidrSet();
-  private readonly lists: readonly string[];
+  private readonly clients: ClientSet;
   private readonly keys: ReadonlySet<string>;
-  private readonly isAny: boolean;
+  /** No address is wanted. */
   private readonly isOpen: boolean;
-  private readonly source: IAddressLists;
 
   /**
    * @param entries as in the options.
-   * @param source of the lists. @default there are none
+   * @param lists that entries may name. @default there are none
    * @throws DcError `CONFIG_INVALID` for what is neither an address, CIDR, list nor key.
    */
-  constructor(entries: readonly string[], source: IAddressLists = noLists) {
-    this.source = source;
-    this.keys = new Set(
-      entries
-        .filter((entry) => entry.startsWith(keyPrefix))
-        .map((entry) => keyNameOf(entry.slice(keyPrefix.length))),
+  constructor(entries: readonly string[], lists: IAddressLists = noLists) {
+    const isKey = (entry: string): boolean => entry.startsWith(keyPrefix);
+    const keys = entries.filter(isKey).map((entry) => keyNameOf(entry.slice(keyPrefix.length)));
+    const others = entries.filter((entry) => !isKey(entry));
+    const isAny = others.includes('any');
+    this.keys = new Set(keys);
+    this.clients = new ClientSet(
+      others.filter((entry) => entry !== 'any'),
+      lists,
     );
-    const others = entries.filter((entry) => !entry.startsWith(keyPrefix));
-    this.isAny = others.includes('any');
-    this.lists = others.filter((entry) => entry.startsWith('@')).map((entry) => entry.slice(1));
-    for (const entry of others) {
-      if (entry !== 'any' && !entry.startsWith('@')) this.addresses.add(entry);
-    }
-    this.isOpen = this.isAny || (others.length === 0 && this.keys.size > 0);
-  }
-
-  /** Whether nobody is ever in. */
-  get isEmpty(): boolean {
-    return !this.isOpen && this.lists.length === 0 && this.addresses.size === 0;
+    this.isOpen = isAny || (others.length === 0 && keys.length > 0);
   }
 
   /**
@@ -63,10 +46,7 @@ export class Acl {
     if (this.keys.size > 0 && (keyName === null || !this.keys.has(keyNameOf(keyName)))) {
       return false;
     }
-    if (this.isOpen) return true;
-    const normal = canonicalIp(address) ?? address;
-    if (this.addresses.contains(normal)) return true;
-    return this.lists.some((name) => this.source.get(name)?.contains(normal) === true);
+    return this.isOpen || this.clients.contains(address);
   }
 }
 

@@ -21,7 +21,7 @@ export async function checkSources(
     if (zone.primaries !== undefined) continue;
     const prefix = `zones[${zoneIdOf(zone)}]`;
     try {
-      const apex = parseName(zone.name === '.' ? '.' : `${zone.name}.`);
+      const apex = parseName(zone.name);
       await loadSource(apex, zone, { baseFolder, nowMs: Date.now() });
     } catch (error) {
       if (!(error instanceof DcError)) throw error;

@@ -52,13 +52,33 @@ export function* readConfigRecords(
 }
 
 function placed(problem: IProblem, itemOfLine: readonly number[]): IProblem {
-  const { file, line = 1, column: _, path, message, ...rest } = problem;
+  const { file, line = 1, column, path, message, ...rest } = problem;
   if (file !== linesFile && file !== setsFile) return problem;
   const index = file === linesFile ? (itemOfLine[line - 1] ?? itemOfLine.at(-1) ?? 0) : line - 1;
   // What a part of a set is called has no blank, what an owner and type are called has.
   const isMember = file === setsFile && path.startsWith('.');
   const owner = isMember || path === '' ? '' : `${path}: `;
-  return { ...rest, path: `records[${index}]${isMember ? path : ''}`, message: owner + message };
+  const place = file === linesFile ? placeInText(line, column, itemOfLine) : {};
+  return {
+    ...rest,
+    ...place,
+    path: `records[${index}]${isMember ? path : ''}`,
+    message: owner + message,
+  };
+}
+
+/** Where in an item of several lines; one that is a single line needs no more than its index. */
+function placeInText(
+  line: number,
+  column: number | undefined,
+  itemOfLine: readonly number[],
+): Pick<IProblem, 'line' | 'column'> {
+  const item = itemOfLine[line - 1];
+  // The first line of all is ours, and counts as one of the first item.
+  const first = item === 0 ? 1 : itemOfLine.indexOf(item ?? -1);
+  const isSingle = item === undefined || itemOfLine.lastIndexOf(item) === first;
+  if (isSingle) return {};
+  return { line: line - first, ...(column === undefined ? {} : { column }) };
 }
 
 function readSet(

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { soaWithSerial } from '../codec/soa.ts';
 import { recordType } from '../codec/types.ts';
 import { encodeRrsets, type IRrset } from '../zone/owner-data.ts';
 import type { IRrsetChange, Zone } from '../zone/zone.ts';
-import { soaWithSerial } from './record-set.ts';
 import type { IHealthRecordSet } from './stages.ts';
 
 /** Between two pauses as many owners are taken. */

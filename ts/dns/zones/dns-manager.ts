@@ -2,7 +2,7 @@ import type { IOwnedRecords } from '../../../ts_interfaces/index.ts';
 import type { IClock, ITimer } from '../../core/clock.ts';
 import { DcError, type IProblem } from '../../core/errors.ts';
 import type { ILogger } from '../../core/logger.ts';
-import { lowerName, NameError, parseName } from '../codec/name.ts';
+import { lowerName, tryParseName } from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
 import { quoteBytes, RdataError, tokensOf } from '../codec/tokens.ts';
 import { ttlMax } from '../codec/ttl.ts';
@@ -155,17 +155,12 @@ export class DNSManager implements IOwnedRecordBook {
     let count = 0;
     for (const zone of zones) {
       await this.book.changeOwned(zone, () => {
-        const going = this.in(zone).filter(isWanted);
+        const going = this.book.ownedRecords().ofZone(zone).filter(isWanted);
         count += going.length;
         return going.map((before) => ({ before, set: null }));
       });
     }
     return count;
-  }
-
-  private in(zone: string): IOwnedSet[] {
-    const sets = [...this.book.ownedRecords().inZone(zone)];
-    return sets.flatMap(([, owners]) => [...owners.values()]);
   }
 
   private find(name: string): { zone: IHostedZone; name: Buffer } | undefined {
@@ -285,12 +280,8 @@ function readRdatas(type: number, data: readonly string[], problems: IProblem[])
 }
 
 function readName(text: string): Buffer | undefined {
-  try {
-    return lowerName(parseName(text));
-  } catch (error) {
-    if (error instanceof NameError) return undefined;
-    throw error;
-  }
+  const name = tryParseName(text);
+  return name === null ? undefined : lowerName(name);
 }
 
 function challengeName(domain: string): string {

@@ -1,9 +1,9 @@
 import type { IZoneOptions, TZoneState } from '../../../ts_interfaces/index.ts';
 import type { ITimer } from '../../core/clock.ts';
+import { SerialQueue } from '../../core/serial-queue.ts';
 import { ZoneSigner } from '../dnssec/zone-signer.ts';
 import type { Zone } from '../zone/zone.ts';
 import { Dynamics } from './dynamics.ts';
-import { JobQueue } from './job-queue.ts';
 import type { RecordOverlay } from './record-overlay.ts';
 import { newerSerial } from './served-serial.ts';
 import type { IZoneIdentity } from './stages.ts';
@@ -41,7 +41,7 @@ export class HostedZone implements IHostedZone, IZoneIdentity {
   /** The highest serial that was ever given away. */
   highest: number | null;
   /** Changes of the zone, one after another. */
-  readonly jobs = new JobQueue();
+  readonly jobs = new SerialQueue();
   /** Rises whenever the base, overlay or owned records become others. */
   revision = 0;
   /** Rises when another configuration was applied, also while a job of the zone runs. */
@@ -106,7 +106,8 @@ export class HostedZone implements IHostedZone, IZoneIdentity {
   /** Serves a version. @param changes as `VersionHistory.push`. */
   serve(version: IServedVersion, changes: number | null): void {
     this.served = version;
-    if (!(version.signer instanceof ZoneSigner)) this.versions.push(version.zone, changes);
+    const isKept = !(version.signer instanceof ZoneSigner) && version.isProvisional !== true;
+    if (isKept) this.versions.push(version.zone, changes);
     else this.versions.clear();
   }
 }

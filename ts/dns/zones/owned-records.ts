@@ -54,6 +54,11 @@ export class OwnedRecords {
     return this.byZone.get(zone) ?? [];
   }
 
+  /** All of a zone. */
+  ofZone(zone: string): IOwnedSet[] {
+    return [...this.inZone(zone)].flatMap(([, owners]) => [...owners.values()]);
+  }
+
   /** All of them. */
   *all(): Generator<IOwnedSet, void> {
     for (const sets of this.byZone.values()) {

@@ -1,6 +1,8 @@
 import type { IZoneOptions, TZoneState } from '../../../ts_interfaces/index.ts';
+import { sameData } from '../../config/diff.ts';
 import { zoneIdOf } from '../../config/zone-ids.ts';
 import { lowerName, NameError, parseName } from '../codec/name.ts';
+import { soaNumbers } from '../codec/soa.ts';
 import { loadZoneGently } from '../zone/load-zone.ts';
 import { runStepsGently } from '../zone/steps.ts';
 import type { Zone } from '../zone/zone.ts';
@@ -53,20 +55,22 @@ interface ILoaded {
 /**
  * Loads a zone and lays over it what was changed; nothing is answered otherwise by that.
  *
+ * @returns null: it is served already, with these options and what its files hold.
  * @throws DcError `ZONE_INVALID`, with problems at their places in the options; `STORE_FAILED`.
  */
 export async function prepareZone(
   parts: IBookParts,
   options: IZoneOptions,
-): Promise<IPreparedZone> {
+): Promise<IPreparedZone | null> {
   const identity = { id: zoneIdOf(options), apex: apexOf(options), options };
   const zone = zoneFor(parts, identity);
+  if (await isServedSo(parts, zone, options)) return null;
   const { revision } = zone;
   const serialBefore = zone.saved.serial;
   const loaded = zone.isSecondary
     ? await loadSecondary(parts, zone)
     : await loadPrimary(parts, zone, identity);
-  const signing = await parts.stages.signing.prepare(identity);
+  const signing = await parts.stages.signing.prepare(identity, zone.saved.serial === null);
   try {
     const prepared = { zone, identity, signing, revision, serialBefore };
     if (loaded === null) {
@@ -77,6 +81,22 @@ export async function prepareZone(
     parts.stages.signing.discard(signing);
     throw error;
   }
+}
+
+/** With very many zones, a reload is mostly this. */
+async function isServedSo(
+  { clock, baseFolder }: IBookParts,
+  zone: HostedZone,
+  options: IZoneOptions,
+): Promise<boolean> {
+  if (!zone.isLive || zone.isUnsaved) return false;
+  if (zone.options !== options && !sameData(zone.options, options)) return false;
+  if (zone.isSecondary) return true;
+  const { base, origin } = zone;
+  if (base === null) return false;
+  if (zone.isImported) return true;
+  const context = { baseFolder: baseFolder(), nowMs: clock.now() };
+  return origin !== null && (await isSameSource(origin, options, context));
 }
 
 async function prepareVersion(
@@ -178,16 +198,8 @@ export function transferBase(zone: Zone): Promise<IZoneBase> {
 
 /** Whether a secondary has not been checked for longer than its SOA allows. */
 function isTooOld(zone: Zone, { checkedAtMs = 0, isExpired }: IZoneState, nowMs: number): boolean {
-  return isExpired === true || nowMs > checkedAtMs + soaTimes(zone).expireS * 1000;
-}
-
-/** Refresh and expiry of a SOA in seconds. */
-export function soaTimes(zone: Zone): { refreshS: number; expireS: number } {
-  const rdata = zone.soa().rdatas[0] as Buffer;
-  return {
-    refreshS: rdata.readUInt32BE(rdata.length - 16),
-    expireS: rdata.readUInt32BE(rdata.length - 8),
-  };
+  const { expireS } = soaNumbers(zone.soa().rdatas[0] as Buffer);
+  return isExpired === true || nowMs > checkedAtMs + expireS * 1000;
 }
 
 function zoneFor({ index, overlays, states }: IBookParts, identity: IZoneIdentity): HostedZone {

@@ -3,6 +3,7 @@ import type { IHealthRecords } from '../../../ts_interfaces/index.ts';
 import type { TJson } from '../../storage/store.ts';
 import { formatName, lowerName, nameKey, nameOfKey, parseName } from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
+import { soaWithSerial } from '../codec/soa.ts';
 import { tokensOf } from '../codec/tokens.ts';
 import { recordType, recordTypeName, recordTypeOf } from '../codec/types.ts';
 import { sortRdatas } from '../zone/rrset-data.ts';
@@ -49,17 +50,9 @@ export function isSameData(one: IRecordData, other: IRecordData): boolean {
   return left.every((rdata, index) => rdata.equals(right[index] as Buffer));
 }
 
-/** Where the serial stands in the data of a SOA, counted from its end. */
-const serialFromEnd = 20;
-
-/** The data of a SOA with another serial. */
-export function soaWithSerial(rdata: Buffer, serial: number): Buffer {
-  const copy = Buffer.from(rdata);
-  copy.writeUInt32BE(serial, copy.length - serialFromEnd);
-  return copy;
-}
-
-/** What a record is compared by: names in it in lower case. */
+/**
+ * What a record is compared by: case does not matter in names of the types of RFC 4034 §6.2.
+ */
 export function rdataKey(type: number, rdata: Buffer): string {
   return rdataCodec(type).canonical(rdata).toString('latin1');
 }

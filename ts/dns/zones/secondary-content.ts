@@ -49,9 +49,14 @@ export class SecondaryContent {
     this.parts.bus.emit('zone.expired', { zone: zone.id });
   }
 
-  /** Stores all that waits, and from now on nothing later. */
+  /** Stores all that waits, and from now on nothing later, until `resume`. */
   stop(): Promise<void> {
     return this.saver.stop();
+  }
+
+  /** Stores what comes again. */
+  resume(): void {
+    this.saver.resume();
   }
 
   /** A zone is served no more. */

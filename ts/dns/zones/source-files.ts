@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type BigIntStats, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { readIncludedFile } from '../zone/load-zone.ts';
+import { readIncludedFile, readZoneFile } from '../zone/load-zone.ts';
 import type { IIncludedFile } from '../zone/master-file.ts';
 
 /** A file as it was when it was read. */
@@ -35,7 +35,7 @@ export class SourceFiles {
   /** @throws the error of the system. */
   async read(path: string): Promise<Buffer> {
     const before = await stat(path, { bigint: true });
-    const text = await readFile(path);
+    const text = await readZoneFile(path);
     this.note(path, before, await digestGently(text));
     return text;
   }
@@ -63,7 +63,7 @@ export class SourceFiles {
 async function isUnchanged({ path, stamp, isFresh, digest }: IFileState): Promise<boolean> {
   try {
     const isSame = stampOf(await stat(path, { bigint: true })) === stamp;
-    return (isSame && !isFresh) || (await digestGently(await readFile(path))) === digest;
+    return (isSame && !isFresh) || (await digestGently(await readZoneFile(path))) === digest;
   } catch {
     // It cannot be read any more: the load says why.
     return false;

@@ -11,11 +11,12 @@ import type { IClock } from '../../core/clock.ts';
 import type { EventBus } from '../../core/event-bus.ts';
 import type { ILogger } from '../../core/logger.ts';
 import type { Store } from '../../storage/store.ts';
+import type { IDraw } from '../answer/draws.ts';
 import type { ZoneSigner } from '../dnssec/zone-signer.ts';
 import type { IResolver } from '../resolver/index.ts';
 import type { IRrset } from '../zone/owner-data.ts';
 import type { IRrsetChange, Zone } from '../zone/zone.ts';
-import type { IDraw, IHealthSource, IZoneBook } from './types.ts';
+import type { IHealthSource, IZoneBook } from './types.ts';
 
 /** Which zone it is about. */
 export interface IZoneIdentity {
@@ -54,6 +55,8 @@ export interface IExpanded {
   readonly draws: readonly IDraw[];
   /** For the zone's status, e.g. a target that does not resolve. */
   readonly warnings: readonly string[];
+  /** Something is not known yet because nobody has been asked, as after a start. @default false */
+  readonly isPending?: boolean;
 }
 
 /** Makes addresses of ALIAS and health records. */
@@ -99,9 +102,10 @@ export interface ISigning {
    * Gets ready for a zone that comes or has other options: keys are read or made (and stored: if it
    * is discarded, the next time finds them). What is served stays as it is until `apply`.
    *
+   * @param isNew the zone was never served before, so nobody has records without signatures of it.
    * @throws DcError e.g. `STORE_FAILED`
    */
-  prepare(zone: IZoneIdentity): Promise<IPreparedSigning>;
+  prepare(zone: IZoneIdentity, isNew?: boolean): Promise<IPreparedSigning>;
   /** From now on it is so. Never throws. */
   apply(prepared: IPreparedSigning): void;
   /** It will not be. Never throws. */
@@ -112,6 +116,10 @@ export interface ISigning {
   removed(id: string): void;
   /** Set by the book: call it when keys (or whether it is signed) changed; it publishes anew. */
   onChanged: (id: string) => void;
+  /** Keys stay as they are from now on; resolves when what was being stored is. */
+  pause(): Promise<void>;
+  /** Goes on. */
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -128,64 +136,11 @@ export interface IStageParts {
   readonly bus: EventBus;
   readonly logger: ILogger;
   readonly clock: IClock;
+  /** Asked for ALIAS targets and DS records of parents. */
   readonly resolver: () => IResolver;
   readonly health: IHealthSource;
   /** The store keeps nothing: secrets need no encryption. */
   readonly isInMemory: boolean;
-  /** Folder for a key file. */
+  /** Folder for the file that keys are encrypted with. */
   readonly dataDir: string | undefined;
-}
-
-/** No dynamics. */
-export const noDynamics: IDynamics = { aliases: [], health: [] };
-
-/** Nothing is expanded: ALIAS and health records are not answered. */
-export class NullExpansion implements IExpansion {
-  onChanged: (id: string) => void = () => undefined;
-
-  expand(_zone: IZoneIdentity, _source: Zone, { aliases }: IDynamics): IExpanded {
-    const changes = aliases.map(({ name, type, ttl }) => ({ name, type, ttl, rdatas: [] }));
-    return { changes, draws: [], warnings: [] };
-  }
-
-  served(): void {
-    // There is nothing to follow.
-  }
-
-  async stop(): Promise<void> {
-    // There is nothing to stop.
-  }
-}
-
-/** No zone is signed. */
-export class NullSigning implements ISigning {
-  onChanged: (id: string) => void = () => undefined;
-
-  async load(): Promise<void> {
-    // There are no keys.
-  }
-
-  async prepare(): Promise<IPreparedSigning> {
-    return { signing: null };
-  }
-
-  apply(): void {
-    // Nothing is signed.
-  }
-
-  discard(): void {
-    // Nothing was made.
-  }
-
-  signingOf(): null {
-    return null;
-  }
-
-  removed(): void {
-    // Nothing was signed.
-  }
-
-  async stop(): Promise<void> {
-    // There is nothing to stop.
-  }
 }

@@ -31,10 +31,15 @@ export class TransferSaver {
     this.saveLater(zone, dueMs - nowMs);
   }
 
-  /** Stores all that waits, and from now on nothing later. */
+  /** Stores all that waits, and from now on nothing later, until `resume`. */
   async stop(): Promise<void> {
     this.isStopped = true;
     for (const zone of [...this.waiting.keys()]) await this.save(zone);
+  }
+
+  /** Stores what comes again. */
+  resume(): void {
+    this.isStopped = false;
   }
 
   /** A zone is served no more: it is not stored later. */

@@ -13,7 +13,6 @@ import type {
 import type { IDraw } from '../answer/draws.ts';
 import type { IAnswerSigner } from '../answer/signer.ts';
 import type { ZoneSigner } from '../dnssec/zone-signer.ts';
-import type { IRrset } from '../zone/owner-data.ts';
 import type { Zone } from '../zone/zone.ts';
 
 /** A version of a zone as it is answered for. */
@@ -29,6 +28,12 @@ export interface IServedVersion {
    */
   readonly signer: ZoneSigner | IAnswerSigner | null;
   readonly draws: readonly IDraw[];
+  /**
+   * It has the serial of what was served before a restart, but what expansion adds to that is not
+   * known yet: such names are answered with SERVFAIL, and the zone is not transferred. Seldom for
+   * longer than the start takes. @default false
+   */
+  readonly isProvisional?: boolean;
 }
 
 /** What shall be at a name: all records of a type. */
@@ -211,7 +216,3 @@ export interface IOwnedRecordBook {
   removeAll(owner: string): Promise<number>;
   list(query?: { owner?: string; purpose?: string; zone?: string }): readonly IOwnedRecords[];
 }
-
-/** A set of records, of any class IN type. */
-/** How addresses of a record set are drawn for each answer. */
-export type { IDraw, IRrset };

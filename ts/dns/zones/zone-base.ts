@@ -96,13 +96,22 @@ export async function checkLoaded(
   const warnings = problems.kept
     .filter(({ severity }) => severity === 'warning')
     .slice(0, warningsMax)
-    .map((problem) => ZoneProblems.format({ ...problem, ...place(problem) }));
+    .map((problem) => {
+      const placed = { ...place(problem), severity: problem.severity };
+      // The name of the file comes first anyhow.
+      return ZoneProblems.format(placed.path === 'file' ? { ...placed, path: '' } : placed);
+    });
   const left = problems.warningCount - warnings.length;
   return { zone, warnings: left > 0 ? [...warnings, `${left} more warnings`] : warnings };
 }
 
 function withoutSeverity({ severity: _, ...problem }: IProblem & { severity?: string }): IProblem {
   return problem;
+}
+
+/** The error of a zone that is not there. */
+export function zoneUnknown(id: string): DcError {
+  return new DcError('ZONE_UNKNOWN', `There is no zone "${id}"`);
 }
 
 /** A refusal that says the first problem, and has them all. */

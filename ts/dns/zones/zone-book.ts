@@ -1,11 +1,8 @@
 import type { IZoneInfo, IZoneOptions } from '../../../ts_interfaces/index.ts';
-import type { IClock } from '../../core/clock.ts';
 import { DcError, type IProblem } from '../../core/errors.ts';
-import type { EventBus } from '../../core/event-bus.ts';
-import type { ILogger } from '../../core/logger.ts';
 import type { Store } from '../../storage/store.ts';
+import { soaSerial } from '../codec/soa.ts';
 import { recordType } from '../codec/types.ts';
-import type { IResolver } from '../resolver/index.ts';
 import { runStepsGently } from '../zone/steps.ts';
 import type { Zone } from '../zone/zone.ts';
 import type { IBookParts } from './book-parts.ts';
@@ -22,7 +19,6 @@ import { SecondaryContent } from './secondary-content.ts';
 import { shareInSteps } from './shared-tree.ts';
 import type { IStageParts, IStages } from './stages.ts';
 import type {
-  IHealthSource,
   IHostedZone,
   IRecordSet,
   IRecordSetChange,
@@ -31,7 +27,7 @@ import type {
   IZoneBook,
   IZoneListener,
 } from './types.ts';
-import { type IZoneBase, zoneInvalid } from './zone-base.ts';
+import { type IZoneBase, zoneInvalid, zoneUnknown } from './zone-base.ts';
 import { type ISource, ZoneContent } from './zone-content.ts';
 import { exportZone } from './zone-export.ts';
 import { ZoneIndex } from './zone-index.ts';
@@ -42,21 +38,9 @@ import { loadSource, loadText } from './zone-source.ts';
 import { newState, stateChange, stateCollection } from './zone-state.ts';
 import { ZoneSwap } from './zone-swap.ts';
 import { ZoneTexts } from './zone-texts.ts';
-import { zoneUnknown } from './zone-version.ts';
 
 /** What a book works with; it owns none of it. */
-export interface IZoneBookOptions {
-  readonly store: Store;
-  readonly bus: EventBus;
-  readonly logger: ILogger;
-  readonly clock: IClock;
-  /** Asked for ALIAS targets and DS records of parents. */
-  readonly resolver: () => IResolver;
-  readonly health: IHealthSource;
-  /** The store keeps nothing: keys need no encryption. */
-  readonly isInMemory: boolean;
-  /** For the file that keys are encrypted with. */
-  readonly dataDir: string | undefined;
+export interface IZoneBookOptions extends Omit<IStageParts, 'book'> {
   /** Folder that the `file` of a zone is relative to. */
   readonly baseFolder: () => string;
   /**
@@ -124,6 +108,24 @@ export class ZoneBook implements IZoneBook {
     await this.stages.signing.load();
   }
 
+  /**
+   * Lets go of the store, before it closes: what is changed is refused (`NOT_RUNNING`) from now on,
+   * what runs ends, what waits is stored. Everything is answered for as it stands, until `resume`.
+   */
+  async pause(): Promise<void> {
+    await this.publisher.pause();
+    await this.stages.signing.pause();
+    await this.secondaries.stop();
+    await this.parts.writer.idle();
+  }
+
+  /** The store is open again: goes on with what has happened meanwhile. */
+  resume(): void {
+    this.secondaries.resume();
+    this.publisher.resume();
+    this.stages.signing.resume();
+  }
+
   /** Ends what runs, stores what waits, and answers for nothing else; `load` may not follow. */
   async stop(): Promise<void> {
     this.publisher.stop();
@@ -146,7 +148,8 @@ export class ZoneBook implements IZoneBook {
     const errors: { name: string; error: DcError }[] = [];
     for (const options of set) {
       try {
-        zones.push(await prepareZone(this.parts, options));
+        const zone = await prepareZone(this.parts, options);
+        if (zone !== null) zones.push(zone);
       } catch (error) {
         const isRefused = error instanceof DcError && error.code === 'ZONE_INVALID';
         if (!isRefused) await this.discard({ zones, removed });
@@ -189,7 +192,7 @@ export class ZoneBook implements IZoneBook {
     }
     const { overlays, states, texts, writer } = this.parts;
     const overlay = overlays.get(id) ?? new RecordOverlay();
-    const owned = this.ownedIn(id).map((before): IOwnedEdit => ({ before, set: null }));
+    const owned = this.owned.ofZone(id).map((before): IOwnedEdit => ({ before, set: null }));
     const clear = clearing(overlay);
     // The serial stays: secondaries would not take a lower one.
     const state = { ...newState, serial: states.get(id)?.serial ?? null };
@@ -336,6 +339,7 @@ export class ZoneBook implements IZoneBook {
    * @throws DcError `ZONE_INVALID`, `STORE_FAILED`
    */
   async changeOwned(id: string, edits: () => readonly IOwnedEdit[]): Promise<void> {
+    this.publisher.checkRunning();
     const zone = this.index.get(id);
     if (zone === undefined || zone.isSecondary) {
       const owned = edits();
@@ -364,10 +368,6 @@ export class ZoneBook implements IZoneBook {
     }
     const content = this.publisher.contentOf(zone, base);
     return { content, source: { zone: source, dynamics } };
-  }
-
-  private ownedIn(id: string) {
-    return [...this.owned.inZone(id)].flatMap(([, owners]) => [...owners.values()]);
   }
 
   private live(id: string): HostedZone {
@@ -446,7 +446,7 @@ function givenSerial(changes: readonly IRecordSetChange[], zone: Zone): number |
   );
   const rdata = soa?.rdatas[0];
   if (rdata === undefined) return null;
-  const serial = rdata.readUInt32BE(rdata.length - 20);
+  const serial = soaSerial(rdata);
   return serial === zone.serial ? null : serial;
 }
 

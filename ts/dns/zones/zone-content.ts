@@ -1,7 +1,9 @@
 import type { TRecordOrigin } from '../../../ts_interfaces/index.ts';
 import type { IProblem } from '../../core/errors.ts';
+import { messageBytesMax } from '../codec/encode.ts';
 import { isName, lowerName } from '../codec/name.ts';
 import { rdataCodec } from '../codec/rdata.ts';
+import { soaWithSerial } from '../codec/soa.ts';
 import { ttlMax } from '../codec/ttl.ts';
 import { isMetaType, recordType } from '../codec/types.ts';
 import type { IRrsetChange, Zone } from '../zone/zone.ts';
@@ -16,7 +18,6 @@ import {
   rdataKey,
   readSetKey,
   setKey,
-  soaWithSerial,
   type TSetName,
 } from './record-set.ts';
 import type { IZoneIdentity } from './stages.ts';
@@ -231,7 +232,19 @@ function checkChanges(changes: readonly IRecordSetChange[]): void {
   if (problems.length > 0) throw zoneInvalid('Cannot change the zone', problems);
 }
 
-function faultOf({ type, ttl, rdatas, health }: IRecordSetChange): string | undefined {
+/** Header, type and class of the question, and an OPT record without options. */
+const messageBytesLeast = 12 + 4 + 11;
+/** A pointer to the owner, type, class, TTL and length. */
+const recordHeadBytes = 12;
+
+/** Whether no message holds the records, so that nobody could ever be told of them. */
+function isTooLong({ name, rdatas }: IRecordSetChange): boolean {
+  const bytes = rdatas.reduce((sum, { length }) => sum + recordHeadBytes + length, 0);
+  return messageBytesLeast + name.length + bytes > messageBytesMax;
+}
+
+function faultOf(change: IRecordSetChange): string | undefined {
+  const { type, ttl, rdatas, health } = change;
   if (isMetaType(type) || !(Number.isInteger(type) && type > 0 && type <= 0xffff)) {
     return 'No zone can hold this type';
   }
@@ -246,7 +259,8 @@ function faultOf({ type, ttl, rdatas, health }: IRecordSetChange): string | unde
   }
   const { check } = rdataCodec(type);
   const isGood = rdatas.every((rdata) => rdata.length <= 0xffff && check(rdata));
-  return isGood ? undefined : 'The data breaks the format of its type';
+  if (!isGood) return 'The data breaks the format of its type';
+  return isTooLong(change) ? 'The record set is longer than any answer may be' : undefined;
 }
 
 function checkDynamics(zone: Zone, dynamics: Dynamics, touched: readonly ITouchedSet[]): void {

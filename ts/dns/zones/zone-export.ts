@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { Slices } from '../../core/slices.ts';
 import { formatName } from '../codec/name.ts';
 import { recordTypeName } from '../codec/types.ts';
 import { ZoneSigner } from '../dnssec/zone-signer.ts';
@@ -6,8 +6,6 @@ import { formatInParts, formatRrset } from '../zone/master-writer.ts';
 import type { Zone } from '../zone/zone.ts';
 import type { HostedZone } from './hosted-zone.ts';
 
-/** Longest that nobody else runs. */
-const sliceMs = 8;
 /** Characters that come at once, at least. */
 const partLength = 65_536;
 
@@ -49,11 +47,9 @@ function* signedParts(signer: ZoneSigner, zone: Zone): Generator<string, void> {
 }
 
 async function* gently(parts: Iterable<string>): AsyncGenerator<string, void> {
-  let pausedAt = performance.now();
+  const slices = new Slices();
   for (const part of parts) {
     if (part !== '') yield part;
-    if (performance.now() - pausedAt < sliceMs) continue;
-    await setImmediate();
-    pausedAt = performance.now();
+    if (slices.isOver) await slices.rest();
   }
 }

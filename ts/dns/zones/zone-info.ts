@@ -1,6 +1,6 @@
 import type { IZoneInfo } from '../../../ts_interfaces/index.ts';
+import { soaNumbers } from '../codec/soa.ts';
 import type { HostedZone } from './hosted-zone.ts';
-import { soaTimes } from './prepare-zone.ts';
 
 /**
  * What may be shown of a zone. Its `origin` is always `file`: who keeps the options knows whether
@@ -10,7 +10,7 @@ export function zoneInfo(zone: HostedZone): IZoneInfo {
   const { id, options, saved, served, dynamics } = zone;
   const { checkedAtMs, checkedWith } = saved;
   const content = zone.isSecondary ? zone.base?.zone : undefined;
-  const times = content === undefined ? undefined : soaTimes(content);
+  const times = content && soaNumbers(content.soa().rdatas[0] as Buffer);
   const at = (seconds: number | undefined): string | null => {
     if (seconds === undefined || checkedAtMs === undefined) return null;
     return new Date(checkedAtMs + seconds * 1000).toISOString();

@@ -1,13 +1,15 @@
+import { DcError } from '../../core/errors.ts';
 import type { IStoreChange } from '../../storage/store.ts';
 import type { IBookParts } from './book-parts.ts';
 import { compose } from './compose.ts';
+import { Dynamics } from './dynamics.ts';
 import type { HostedZone } from './hosted-zone.ts';
 import { ownedChanges } from './owned-records.ts';
 import type { IZoneListener } from './types.ts';
-import { asZoneInvalid, type IZoneBase } from './zone-base.ts';
+import { asZoneInvalid, type IZoneBase, zoneUnknown } from './zone-base.ts';
 import { type IContentEdits, type ISource, noEdits, ZoneContent } from './zone-content.ts';
 import { type IZoneState, stateChange } from './zone-state.ts';
-import { type ICandidate, makeVersion, zoneUnknown } from './zone-version.ts';
+import { type ICandidate, makeVersion } from './zone-version.ts';
 
 /** Until a state that could not be stored is tried again. */
 const retryMs = 60_000;
@@ -35,6 +37,8 @@ export class ZonePublisher {
   private readonly parts: IBookParts;
   private readonly listeners = new Set<IZoneListener>();
   private isStopped = false;
+  /** Zones that are to be published anew when the store is back; null: it is ours. */
+  private paused: Set<string> | null = null;
 
   constructor(parts: IBookParts) {
     this.parts = parts;
@@ -56,9 +60,11 @@ export class ZonePublisher {
   /**
    * Runs a change of a zone when those before it have ended.
    *
-   * @throws DcError `ZONE_UNKNOWN` when the zone went meanwhile; what `job` throws.
+   * @throws DcError `ZONE_UNKNOWN` when the zone went meanwhile, `NOT_RUNNING` while paused; what
+   * `job` throws.
    */
   run<T>(zone: HostedZone, job: () => Promise<T>): Promise<T> {
+    if (this.paused !== null) return Promise.reject(takenOver());
     return zone.jobs.run(async () => {
       if (!zone.isLive) throw zoneUnknown(zone.id);
       return job();
@@ -135,8 +141,29 @@ export class ZonePublisher {
     zone.cancelTimers();
     states.set(zone.id, zone.saved);
     if (index.get(zone.id) === zone) index.delete(zone);
-    if (!zone.dynamics.isEmpty) stages.expansion.served(zone, { aliases: [], health: [] });
+    if (!zone.dynamics.isEmpty) stages.expansion.served(zone, Dynamics.none);
     for (const listener of this.listeners) listener.onRemoved(zone);
+  }
+
+  /** @throws DcError `NOT_RUNNING` while paused. */
+  checkRunning(): void {
+    if (this.paused !== null) throw takenOver();
+  }
+
+  /**
+   * Changes nothing from now on; resolves when what runs has ended. Another process is to go on from
+   * what is stored: a serial that this one still gave away would stand for two contents.
+   */
+  async pause(): Promise<void> {
+    this.paused ??= new Set();
+    for (const zone of this.parts.index.all()) if (zone.jobs.pending > 0) await zone.jobs.idle();
+  }
+
+  /** Nobody took over: publishes what has changed meanwhile. */
+  resume(): void {
+    const { paused } = this;
+    this.paused = null;
+    for (const id of paused ?? []) this.refresh(id, this.isRaiseDue(id));
   }
 
   /** Sets no timers from now on. */
@@ -149,6 +176,10 @@ export class ZonePublisher {
   refresh(id: string, raises = false): void {
     const zone = this.parts.index.get(id);
     if (zone === undefined || zone.isStale || this.isStopped) return;
+    if (this.paused !== null) {
+      this.paused.add(id);
+      return;
+    }
     zone.isStale = true;
     const job = zone.jobs.run(async () => {
       zone.isStale = false;
@@ -191,12 +222,14 @@ export class ZonePublisher {
     if (!zone.isLive) return;
     zone.saved = state;
     zone.isUnsaved = isUnsaved;
+    zone.retry?.cancel();
     if (isUnsaved) this.retryLater(zone);
     if (zone.epoch !== epoch) await this.rebuild(zone);
     else this.install(zone, candidate, commit.changedSets);
   }
 
-  private retryLater(zone: HostedZone): void {
+  /** Stores what is known of a zone later, which failed. */
+  retryLater(zone: HostedZone): void {
     zone.retry?.cancel();
     if (this.isStopped) return;
     zone.retry = this.parts.clock.setTimeout(() => this.refresh(zone.id), retryMs);
@@ -247,6 +280,14 @@ export class ZonePublisher {
     zone.warn('overlay', []);
   }
 
+  private isRaiseDue(id: string): boolean {
+    const signing = this.parts.stages.signing.signingOf(id);
+    const changedAtMs = this.parts.index.get(id)?.saved.changedAtMs ?? 0;
+    return (
+      signing !== null && changedAtMs + signing.transferIntervalS * 1000 <= this.parts.clock.now()
+    );
+  }
+
   /** Signatures that secondaries hold come to their end, so that they have to fetch fresh ones. */
   private planRaise(zone: HostedZone): void {
     zone.raise?.cancel();
@@ -257,6 +298,10 @@ export class ZonePublisher {
     const dueMs = zone.saved.changedAtMs + signing.transferIntervalS * 1000;
     zone.raise = clock.setTimeout(() => this.refresh(zone.id, true), dueMs - clock.now());
   }
+}
+
+function takenOver(): DcError {
+  return new DcError('NOT_RUNNING', 'Another process is taking over');
 }
 
 /** Whether the store has that state of a zone. */

@@ -90,6 +90,7 @@ export class ZoneSwap {
       },
       (error: unknown) => {
         this.publisher.fail(zone, 'The serial of the zone cannot be stored', error);
+        if (zone.isLive) this.publisher.retryLater(zone);
       },
     );
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { Slices } from '../../core/slices.ts';
 import type { IStoreChange, Store } from '../../storage/store.ts';
 import { formatInParts } from '../zone/master-writer.ts';
 import type { Zone } from '../zone/zone.ts';
@@ -20,9 +20,6 @@ const pendingCollection = 'dns-pending';
 
 /** Characters of one item of the store: what is more would hold the process up. */
 const partLength = 1 << 20;
-
-/** Longest that nobody else runs. */
-const sliceMs = 8;
 
 /** Contents of zones as text in the store: in parts, so that a million records hold nobody up. */
 export class ZoneTexts {
@@ -62,13 +59,10 @@ export class ZoneTexts {
     const pending = { collection: pendingCollection, key: `${collection} ${generation} ${id}` };
     let parts = 0;
     let text = '';
-    let pausedAt = performance.now();
+    const slices = new Slices();
     for (const piece of formatInParts(zone)) {
       text += piece;
-      if (performance.now() - pausedAt > sliceMs) {
-        await setImmediate();
-        pausedAt = performance.now();
-      }
+      if (slices.isOver) await slices.rest();
       if (text.length < partLength) continue;
       const key = partKey(id, { generation }, parts);
       const mark = parts === 0 ? [{ ...pending, value: true }] : [];

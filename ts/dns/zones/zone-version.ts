@@ -1,4 +1,3 @@
-import { DcError } from '../../core/errors.ts';
 import { PresignedSigner } from '../answer/presigned.ts';
 import type { IAnswerSigner } from '../answer/signer.ts';
 import { type IRrsetChange, withSerial, type Zone } from '../zone/zone.ts';
@@ -49,10 +48,14 @@ export function makeVersion(zone: HostedZone, parts: IVersionParts): ICandidate 
   const flat = source.zone.replace(expanded.changes, { serial: 'keep' });
   const signed = signing === null ? flat : signing.signer.prepare(flat);
   const apex = signed.nodeOf('')?.rrsets() ?? [];
-  const dynamic = dynamicDigest(
+  const digest = dynamicDigest(
     expanded.changes,
     signing === null ? null : { stamp: signing.stamp, apex },
   );
+  // What is not known yet counts as it was: a restart that changes nothing keeps the serial.
+  const isProvisional =
+    expanded.isPending === true && !parts.isChanged && zone.saved.serial !== null;
+  const dynamic = isProvisional ? zone.saved.dynamic : digest;
   const serial = serialFor(zone, parts, dynamic);
   zone.reserve(serial);
   const served = zoneWithSerial(signed, serial);
@@ -64,6 +67,7 @@ export function makeVersion(zone: HostedZone, parts: IVersionParts): ICandidate 
       zone: served,
       signer: signing?.signer ?? presigned(zone, served),
       draws: expanded.draws,
+      isProvisional,
     },
     serial,
     dynamic,
@@ -98,9 +102,4 @@ export function zoneWithSerial(zone: Zone, serial: number): Zone {
   if (zone.serial === serial) return zone;
   const soa: IRrsetChange = withSerial(zone.soa(), serial);
   return zone.replace([soa], { serial: 'keep' });
-}
-
-/** The error of a zone that is not there. */
-export function zoneUnknown(id: string): DcError {
-  return new DcError('ZONE_UNKNOWN', `There is no zone "${id}"`);
 }

@@ -80,9 +80,9 @@ export class UpstreamConnection implements IWireConsumer {
     this.owner = owner;
   }
 
-  /** The backend's name does not stand for where this leads any more. */
+  /** The backend's name leads elsewhere. */
   get isAway(): boolean {
-    return this.route?.place?.isGone === true;
+    return this.route?.isAway === true;
   }
 
   /** The connection is there. */

@@ -49,12 +49,25 @@ export class UpstreamPool implements INameFollower {
   /** An idle connection, or undefined. */
   take(): UpstreamConnection | undefined {
     for (;;) {
-      const connection = this.idle.pop();
+      const connection = this.isSpread ? this.takeSpread() : this.idle.pop();
       if (connection === undefined) return undefined;
       connection.isIdle = false;
       // One that failed in this turn of the event loop reports its close only in the next.
       if (!connection.wire.isClosed) return connection;
     }
+  }
+
+  /** The name has several places, among which requests are spread. */
+  private get isSpread(): boolean {
+    return this.name !== null && this.name.places.length > 1;
+  }
+
+  /** One to the place whose turn it is; undefined: there is none, and a new one may lead there. */
+  private takeSpread(): UpstreamConnection | undefined {
+    const { clock, random } = this.pools.names;
+    const wanted = this.name?.next(clock.monotonic(), random);
+    const index = this.idle.findLastIndex(({ route }) => route?.place === wanted);
+    return index === -1 ? undefined : this.idle.splice(index, 1)[0];
   }
 
   /** Opens a connection; the owner hears `onUpstreamConnect` or `onUpstreamFailure`. */
@@ -130,7 +143,7 @@ export class UpstreamPool implements INameFollower {
     }
   }
 
-  /** The name does not stand for some places any more: what is idle there is closed. */
+  /** The name does not lead to some places any more: what is idle there is closed. */
   onPlaces(): void {
     for (const connection of this.idle.filter(({ isAway }) => isAway)) {
       this.idle.splice(this.idle.indexOf(connection), 1);

@@ -164,7 +164,7 @@ function hexOf(byte: number): string {
 
 const hex16 = /^[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){3}$/i;
 
-/** 64 bits as four groups of hex digits: RFC 6742 §2.1. */
+/** 64 bits as four groups of hex digits: RFC 6742 §2.1. All are written, for Knot reads no less. */
 export const groups64: IField = {
   ...fixed(8),
   parse(input) {
@@ -174,7 +174,7 @@ export const groups64: IField = {
     return Buffer.concat(groups);
   },
   format: (bytes, at) =>
-    [0, 2, 4, 6].map((index) => bytes.readUInt16BE(at + index).toString(16)).join(':'),
+    [0, 2, 4, 6].map((index) => bytes.toString('hex', at + index, at + index + 2)).join(':'),
 };
 
 /** A number as bytes, the most significant first. */

@@ -87,12 +87,12 @@ export class DnsThread {
   }
 
   /** Binds a port. Rejects with `LISTEN_FAILED`, or another error when the thread ends. */
-  bind(key: number, address: IPortAddress): Promise<IBound> {
+  bind(key: number, address: IPortAddress, isLate: boolean): Promise<IBound> {
     const made = Promise.withResolvers<IBound>();
     if (this.isGone) made.reject(new Error('The thread has ended'));
     else {
       this.binding.set(key, made);
-      this.feed.order({ type: 'bind', key, address });
+      this.feed.order({ type: 'bind', key, address, isLate });
     }
     return made.promise;
   }

@@ -57,6 +57,8 @@ export type TThreadOrder =
       readonly type: 'bind';
       readonly key: number;
       readonly address: IPortAddress;
+      /** As of `IUdpPorts.bind`. */
+      readonly isLate: boolean;
     }
   | { readonly type: 'open' | 'close'; readonly key: number }
   | { readonly type: 'sync' | 'count'; readonly id: number }

@@ -1,9 +1,9 @@
+import type { ClientSet } from '../../../net/client-set.ts';
 import type { IForeignAnswers, IForeignQuestion } from '../../answer/foreign-answers.ts';
 import type { IDnsClient } from '../../answer/query-handler.ts';
 import type { ISpecialQueries } from '../../answer/special-queries.ts';
 import type { IMessage } from '../../codec/message.ts';
 import { failureTo } from '../../server/replies.ts';
-import type { ClientSet } from '../client-set.ts';
 import type { IAsk, IAskAnswer } from './messages.ts';
 
 /** Queries that wait for the main thread; more get SERVFAIL. */

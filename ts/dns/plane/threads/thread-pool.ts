@@ -83,12 +83,12 @@ export class ThreadPool implements IUdpPorts {
   }
 
   /** Binds a port in each thread; a thread that is away binds it when it is back. */
-  async bind(address: IPortAddress): Promise<IUdpPort> {
+  async bind(address: IPortAddress, isLate = false): Promise<IUdpPort> {
     this.start();
     const key = ++this.lastKey;
     const shared: ISharedPort = { key, address, isOpen: false };
     this.ports.set(key, shared);
-    const bindings = [...this.threads.values()].map((thread) => thread.bind(key, address));
+    const bindings = [...this.threads.values()].map((thread) => thread.bind(key, address, isLate));
     const outcomes = await Promise.allSettled(bindings);
     const bound = outcomes.find((outcome) => outcome.status === 'fulfilled');
     // A thread that ended meanwhile binds it when it is back.
@@ -108,6 +108,10 @@ export class ThreadPool implements IUdpPorts {
     };
     const { address: place, port } = bound.value;
     return { address: place, port, open, close: () => this.closePort(key) };
+  }
+
+  closed(): Promise<void> {
+    return this.live();
   }
 
   /** Resolves when every thread has done what the pool was told before. */
@@ -148,7 +152,7 @@ export class ThreadPool implements IUdpPorts {
     for (const zone of zones()) thread.zone(zone);
     if (this.plan !== null) thread.use(this.plan.plan, this.plan.lists);
     for (const { key, address, isOpen } of this.ports.values()) {
-      void thread.bind(key, address).catch((error) => thread.kill(error));
+      void thread.bind(key, address, false).catch((error) => thread.kill(error));
       if (isOpen) thread.feed.order({ type: 'open', key });
     }
     logger.info('dns.threadStarted', `DNS thread ${index} runs`, { thread: index });

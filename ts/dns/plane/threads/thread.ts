@@ -65,7 +65,7 @@ port.on('message', (order: TThreadOrder) => {
       removeZone(order.id);
       return;
     case 'bind':
-      void bind(order.key, order.address);
+      void bind(order.key, order.address, order.isLate);
       return;
     case 'open':
       ports.get(order.key)?.open();
@@ -75,7 +75,7 @@ port.on('message', (order: TThreadOrder) => {
       ports.delete(order.key);
       return;
     case 'sync':
-      post({ type: 'synced', id: order.id });
+      void udp.closed().then(() => post({ type: 'synced', id: order.id }));
       return;
     case 'count': {
       const { counters } = front;
@@ -97,9 +97,9 @@ function useLists(texts: TListTexts): void {
   for (const [name, cidrs] of Object.entries(texts)) lists.set(name, new CidrSet(cidrs));
 }
 
-async function bind(key: number, address: IPortAddress): Promise<void> {
+async function bind(key: number, address: IPortAddress, isLate: boolean): Promise<void> {
   try {
-    const bound = await udp.bind(address);
+    const bound = await udp.bind(address, isLate);
     ports.set(key, bound);
     post({ type: 'bound', key, address: bound.address, port: bound.port });
   } catch (error) {

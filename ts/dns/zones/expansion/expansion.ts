@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
+import type { IDraw } from '../../answer/draws.ts';
 import { formatName, nameKey, type TName } from '../../codec/name.ts';
 import { recordType, recordTypeName } from '../../codec/types.ts';
 import type { IRrset } from '../../zone/owner-data.ts';
 import type { IRrsetChange, Zone } from '../../zone/zone.ts';
+import { setKey } from '../record-set.ts';
 import type {
   IDynamics,
   IExpanded,
@@ -11,9 +13,9 @@ import type {
   IStageParts,
   IZoneIdentity,
 } from '../stages.ts';
-import type { IDraw, IZoneBook } from '../types.ts';
+import type { IZoneBook } from '../types.ts';
 import { backendNames, healthOutcome } from './health-set.ts';
-import { type IOwnVersion, ownName, setKey, type TAddresses } from './own-names.ts';
+import { type IOwnVersion, ownName, type TAddresses } from './own-names.ts';
 import { type ITarget, TargetFollower } from './target-follower.ts';
 
 /** What expansion needs of the parts around it. */
@@ -66,6 +68,7 @@ export class Expansion implements IExpansion {
   private readonly made = new Set<string>();
   private readonly told = new Map<string, string>();
   private isHealthChanged = false;
+  private hasNewZone = false;
   private turn: NodeJS.Immediate | null = null;
 
   constructor(parts: IExpansionParts) {
@@ -115,12 +118,13 @@ export class Expansion implements IExpansion {
   private follow(): void {
     const { book, health } = this.parts;
     const onServed = ({ id }: { readonly id: string }) => {
-      const isNew = !this.seen.has(id);
-      this.seen.add(id);
-      // Any name may lead into a zone that has come.
-      for (const other of this.zones.keys()) {
-        if (other !== id && (isNew || this.uses.get(other)?.has(id) === true)) this.touch([other]);
+      if (!this.seen.has(id)) {
+        this.seen.add(id);
+        this.hasNewZone = true;
+        this.touch([]);
+        return;
       }
+      for (const [other, used] of this.uses) if (used.has(id)) this.touch([other]);
     };
     const onRemoved = (zone: { readonly id: string }) => {
       onServed(zone);
@@ -139,13 +143,14 @@ export class Expansion implements IExpansion {
     const warnings = new Set<string>();
     const sets = new Map<string, TAddresses>();
     const version: IOwnVersion = { identity: zone, source, sets };
-    for (const set of health) this.addHealth(version, set, { changes, draws, warnings, sets });
+    const making = { changes, draws, warnings, isPending: false };
+    for (const set of health) this.addHealth(version, set, making, sets);
     for (const alias of aliases) {
       changes.set(setKey(alias.name, alias.type), without(alias));
       for (const type of addressTypes) {
         const isGiven = source.rrset(alias.name, type) !== undefined;
         if (isGiven || sets.has(setKey(alias.name, type))) continue;
-        this.addAlias(version, alias, type, { changes, draws, warnings });
+        this.addAlias(version, alias, type, making);
       }
     }
     for (const { name, ttl, rdatas } of [...aliases, ...health.map(asRrset)]) {
@@ -154,20 +159,27 @@ export class Expansion implements IExpansion {
       const type = recordType.ALIAS;
       changes.set(setKey(name, type), { name, type, ttl, rdatas });
     }
-    return { changes: [...changes.values()], draws, warnings: [...warnings] };
+    const { isPending } = making;
+    return { changes: [...changes.values()], draws, warnings: [...warnings], isPending };
   }
 
   private addHealth(
     version: IOwnVersion,
     set: IHealthRecordSet,
-    { changes, draws, warnings, sets }: IMaking & { sets: Map<string, TAddresses> },
+    making: IMaking,
+    sets: Map<string, TAddresses>,
   ): void {
     const { name, type } = set;
+    const { changes, draws, warnings } = making;
     // A backend's name does not lead to what is just being made.
     const before: IOwnVersion = { ...version, sets: new Map() };
     const outcome = healthOutcome(set, this.parts.health, (backend, family, ttl) =>
-      this.addressesOf(before, backend, family, ttl),
+      this.addressesOf(before, backend, family, ttl, making),
     );
+    // Routes come into force together with the zones: those of the start are not there before.
+    const isFirst = !this.zones.has(version.identity.id);
+    const { upstream } = set.health;
+    if (isFirst && this.parts.health.backends(upstream) === undefined) making.isPending = true;
     const { rdatas, weights, ttl, isFailed } = outcome;
     const where = `${formatName(name)} ${recordTypeName(type)}`;
     for (const warning of outcome.warnings) warnings.add(`${where}: ${warning}`);
@@ -186,7 +198,7 @@ export class Expansion implements IExpansion {
   private addAlias(version: IOwnVersion, alias: IRrset, type: number, making: IMaking): void {
     const { name } = alias;
     const target = alias.rdatas[0] as Buffer;
-    const found = this.addressesOf(version, target, type, alias.ttl);
+    const found = this.addressesOf(version, target, type, alias.ttl, making);
     if (found.kind === 'known') {
       if (found.rdatas.length > 0) {
         const { rdatas, ttl } = found;
@@ -198,10 +210,17 @@ export class Expansion implements IExpansion {
     if (found.kind === 'failed') making.warnings.add(`${formatName(name)} ALIAS: ${found.reason}`);
   }
 
-  private addressesOf(version: IOwnVersion, name: TName, type: number, ttl: number): TAddresses {
+  private addressesOf(
+    version: IOwnVersion,
+    name: TName,
+    type: number,
+    ttl: number,
+    making: IMaking,
+  ): TAddresses {
     const own = ownName(this.parts.book, version, name, type, ttl);
     if (own.kind !== 'foreign') return own;
     const found = this.follower.addresses(own.name, type);
+    if (found.kind === 'unknown') making.isPending = true;
     return found.kind === 'known' ? { ...found, ttl: Math.min(found.ttl, own.ttl) } : found;
   }
 
@@ -254,6 +273,9 @@ export class Expansion implements IExpansion {
 
   private settle(): void {
     if (this.isHealthChanged) this.touchHealth();
+    // Any name may lead into a zone that has come.
+    if (this.hasNewZone) for (const id of this.zones.keys()) this.changed.add(id);
+    this.hasNewZone = false;
     const ids = [...this.changed];
     this.changed.clear();
     for (const id of ids) this.compare(id);
@@ -312,6 +334,7 @@ interface IMaking {
   readonly changes: Map<string, IRrsetChange>;
   readonly draws: IDraw[];
   readonly warnings: Set<string>;
+  isPending: boolean;
 }
 
 function without({ name, type, ttl }: IRrset): IRrsetChange {
@@ -334,7 +357,7 @@ function isEmptyAt(source: Zone, name: TName, changes: ReadonlyMap<string, IRrse
   return true;
 }
 
-function digestOf({ changes, draws }: Pick<IExpanded, 'changes' | 'draws'>): string {
+function digestOf({ changes, draws, isPending }: Omit<IExpanded, 'warnings'>): string {
   const rdatasText = (rdatas: readonly Buffer[]) => rdatas.map((rdata) => rdata.toString('hex'));
   const rows = [
     changes.map(({ name, type, ttl, rdatas }) => [nameKey(name), type, ttl, rdatasText(rdatas)]),
@@ -345,6 +368,7 @@ function digestOf({ changes, draws }: Pick<IExpanded, 'changes' | 'draws'>): str
       answers,
       isFailed,
     ]),
+    isPending,
   ];
   return hash('sha256', JSON.stringify(rows), 'base64');
 }

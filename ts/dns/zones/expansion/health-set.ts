@@ -1,7 +1,7 @@
 import { domainToASCII } from 'node:url';
 import { isIp } from '../../../net/ip.ts';
 import { addressBytes } from '../../answer/reply-opt.ts';
-import { NameError, parseName, type TName } from '../../codec/name.ts';
+import { type TName, tryParseName } from '../../codec/name.ts';
 import { recordType } from '../../codec/types.ts';
 import type { IHealthRecordSet } from '../stages.ts';
 import type { IHealthBackend, IHealthSource } from '../types.ts';
@@ -169,11 +169,5 @@ function addressOf(text: string, type: number): Buffer | null {
 
 function nameOf(hostname: string): TName | null {
   if (isIp(hostname)) return null;
-  try {
-    const ascii = domainToASCII(hostname);
-    return ascii === '' ? null : parseName(ascii);
-  } catch (error) {
-    if (error instanceof NameError) return null;
-    throw error;
-  }
+  return tryParseName(domainToASCII(hostname));
 }

@@ -3,6 +3,7 @@ import { formatName, isSubdomain, nameKey, type TName } from '../../codec/name.t
 import { recordType } from '../../codec/types.ts';
 import { lookup } from '../../zone/lookup.ts';
 import type { Zone } from '../../zone/zone.ts';
+import { setKey } from '../record-set.ts';
 import type { IZoneIdentity } from '../stages.ts';
 import type { IHostedZone, IZoneBook } from '../types.ts';
 
@@ -38,11 +39,6 @@ export interface IOwnVersion {
 
 /** Aliases on the way to addresses. */
 const aliasesMax = 16;
-
-/** Of a record set. */
-export function setKey(name: TName, type: number): string {
-  return `${type}/${nameKey(name)}`;
-}
 
 /**
  * Follows a name through our own zones: CNAME, DNAME and ALIAS, as far as they lead. ALIAS is

@@ -5,7 +5,8 @@ import { tokensOf } from '../../codec/tokens.ts';
 import { recordTypeName } from '../../codec/types.ts';
 import type { IResolution, IResolver } from '../../resolver/index.ts';
 import { sortRdatas } from '../../zone/rrset-data.ts';
-import { setKey, type TAddresses } from './own-names.ts';
+import { setKey } from '../record-set.ts';
+import type { TAddresses } from './own-names.ts';
 
 /** A name whose addresses are wanted. */
 export interface ITarget {

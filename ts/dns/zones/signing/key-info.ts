@@ -25,8 +25,9 @@ export function keyInfo(key: IManagedKeyInfo): IDnssecKeyInfo {
 /** What CDS says, or will say of a zone that was signed just now. */
 export function dsWanted(keys: readonly IManagedKeyInfo[]): IManagedKeyInfo[] {
   const entries = keys.filter(({ ds, life }) => ds !== null && life.dsEndS === null);
-  const newest = entries.findLast(({ life }) => life.submittedS !== null) ?? entries.at(-1);
-  return newest === undefined ? [] : [newest];
+  // Of those that nobody was told of yet, only the oldest is with everybody for sure.
+  const wanted = entries.findLast(({ life }) => life.submittedS !== null) ?? entries[0];
+  return wanted === undefined ? [] : [wanted];
 }
 
 /** Its DS as in a master file; empty for a ZSK. */

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { IDnssecOptions } from '../../../../ts_interfaces/index.ts';
 import { DcError } from '../../../core/errors.ts';
-import type { Store, TJson } from '../../../storage/store.ts';
+import type { IStoreChange, Store, TJson } from '../../../storage/store.ts';
 import type { IStoredKey, IStoredKeys } from '../../dnssec/index.ts';
 import { createKeySecret, readKeySecret } from './key-secret.ts';
 
@@ -45,6 +45,10 @@ export class KeyVault {
   private secret: Buffer | null = null;
   private making: Promise<Buffer> | null = null;
   private fault: DcError | null = null;
+  /** What is to be stored waits for it; null: nothing waits. */
+  private gate: PromiseWithResolvers<void> | null = null;
+  private readonly writing = new Set<Promise<void>>();
+  private isStopped = false;
 
   constructor(parts: IKeyVaultParts) {
     this.parts = parts;
@@ -89,16 +93,48 @@ export class KeyVault {
     const value = this.parts.isInMemory
       ? { version: formatVersion, text }
       : encrypted(id, text, await this.secretForWriting(id));
-    await this.parts.store.write([{ collection: keyCollection, key: id, value }]);
+    await this.store([{ collection: keyCollection, key: id, value }]);
     this.entries.set(id, value);
   }
 
   /** Forgets a zone's keys for ever. @throws DcError `STORE_FAILED`, `STORE_CORRUPT` */
   async delete(id: string): Promise<void> {
-    await this.parts.store.write([{ collection: keyCollection, key: id, value: undefined }]);
+    await this.store([{ collection: keyCollection, key: id, value: undefined }]);
     this.entries.delete(id);
     // Nothing is left that a lost secret was for: another one may be made.
     if (this.entries.size === 0 && this.fault !== null) await this.loadSecret();
+  }
+
+  /** What is to be stored waits from now on; resolves when what is being stored is. */
+  async pause(): Promise<void> {
+    this.gate ??= Promise.withResolvers();
+    await Promise.allSettled(this.writing);
+  }
+
+  /** Stores what waits. */
+  resume(): void {
+    this.gate?.resolve();
+    this.gate = null;
+  }
+
+  /** What waits is never stored: `NOT_RUNNING`. */
+  stop(): void {
+    this.isStopped = true;
+    this.gate?.resolve();
+  }
+
+  private async store(changes: readonly IStoreChange[]): Promise<void> {
+    if (this.gate !== null) {
+      await this.gate.promise;
+      if (this.isStopped) throw new DcError('NOT_RUNNING', 'Another process has the store');
+    }
+    const writing = this.parts.store.write(changes);
+    this.writing.add(writing);
+    try {
+      await writing;
+    } finally {
+      this.writing.delete(writing);
+    }
   }
 
   private async loadSecret(): Promise<void> {

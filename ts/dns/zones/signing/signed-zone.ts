@@ -19,6 +19,8 @@ export interface ISignedZoneParts {
   readonly options: IDnssecOptions;
   /** What was kept; null: keys are made. */
   readonly entry: IVaultEntry | null;
+  /** Nobody has records of it from before it was signed. */
+  readonly isNew: boolean;
   readonly vault: KeyVault;
   readonly clock: IClock;
   /** Its keys, or what they do, changed. Not called before `start` has resolved. */
@@ -39,12 +41,13 @@ export class SignedZone {
   /** Seconds for which others may keep a record of the zone. */
   private zoneTtlMaxS = 0;
   private isSettled = true;
+  private wishes = 0;
   private isStarted = false;
   /** Counts what makes all signatures be made anew. */
   private epoch = 0;
 
   private constructor(parts: ISignedZoneParts) {
-    const { identity, options, vault, entry, clock } = parts;
+    const { identity, options, vault, entry, isNew, clock } = parts;
     this.identity = identity;
     this.parts = parts;
     this.options = options;
@@ -56,6 +59,7 @@ export class SignedZone {
       zone: identity.apex,
       policy: policyOf(options),
       store: { load, save },
+      isNew,
       onKeys: (keys: ISigningKeys) => this.takeKeys(keys),
       onError: (error: unknown) => parts.onError(this, error),
     };
@@ -156,9 +160,11 @@ export class SignedZone {
   async settle(isForced = true): Promise<void> {
     if (!this.isStarted || (this.isSettled && !isForced)) return;
     this.isSettled = false;
+    const wish = ++this.wishes;
     try {
       await this.toWanted();
-      this.isSettled = true;
+      // What was asked for meanwhile may fail.
+      if (wish === this.wishes) this.isSettled = true;
     } catch (error) {
       this.parts.onError(this, error);
     }

@@ -5,7 +5,7 @@ const dayS = 86_400;
 const defaultAlgorithm = 13;
 
 /** How a zone is to be signed; null: not at all. */
-export function dnssecOf({ dnssec }: IZoneOptions): IDnssecOptions | null {
+export function dnssecOf({ dnssec }: Pick<IZoneOptions, 'dnssec'>): IDnssecOptions | null {
   if (dnssec === undefined || dnssec === false) return null;
   return dnssec === true ? {} : dnssec;
 }

@@ -11,6 +11,7 @@ import type {
   IZoneSigning,
 } from '../stages.ts';
 import type { IHostedZone, IZoneBook, IZoneKeys } from '../types.ts';
+import { zoneUnknown } from '../zone-base.ts';
 import { DsWatch } from './ds-watch.ts';
 import { dsText, dsWanted, isOfKeys, keyInfo, parseGiven } from './key-info.ts';
 import { type IVaultEntry, KeyVault, keysUnusable } from './key-vault.ts';
@@ -112,11 +113,11 @@ export class ZoneSigning implements ISigning, IZoneKeys {
     });
   }
 
-  async prepare(zone: IZoneIdentity): Promise<IPreparedSigning> {
+  async prepare(zone: IZoneIdentity, isNew = false): Promise<IPreparedSigning> {
     await this.leaving.get(zone.id);
     const current = this.hosted.get(zone.id)?.signed ?? null;
     const prepared =
-      current === null ? await this.prepareNew(zone) : this.prepareAgain(zone, current);
+      current === null ? await this.prepareNew(zone, isNew) : this.prepareAgain(zone, current);
     this.hold(prepared.signed, 1);
     return prepared;
   }
@@ -162,7 +163,16 @@ export class ZoneSigning implements ISigning, IZoneKeys {
     this.leave(id, () => signed.stop());
   }
 
+  pause(): Promise<void> {
+    return this.vault.pause();
+  }
+
+  resume(): void {
+    this.vault.resume();
+  }
+
   async stop(): Promise<void> {
+    this.vault.stop();
     this.unfollow?.();
     this.unfollow = null;
     this.rounds.stop();
@@ -236,7 +246,7 @@ export class ZoneSigning implements ISigning, IZoneKeys {
     await this.vault.delete(id);
   }
 
-  private async prepareNew(zone: IZoneIdentity): Promise<PreparedSigning> {
+  private async prepareNew(zone: IZoneIdentity, isNew: boolean): Promise<PreparedSigning> {
     const options = dnssecOf(zone.options);
     if (options === null) return this.prepareUnsigned(zone);
     const kept = this.vault.read(zone.id);
@@ -246,7 +256,7 @@ export class ZoneSigning implements ISigning, IZoneKeys {
     // Nobody relies on keys of a zone that is not signed.
     const entry = kept?.isOff === true && isOther ? null : kept;
     if (entry !== null) checkAlgorithm(zone.id, wanted, present);
-    const signed = await this.begin(zone, entry, { ...options });
+    const signed = await this.begin(zone, entry, { ...options }, isNew);
     return new PreparedSigning(zone, signed, signed.signing, { isNew: true });
   }
 
@@ -271,6 +281,7 @@ export class ZoneSigning implements ISigning, IZoneKeys {
     identity: IZoneIdentity,
     entry: IVaultEntry | null,
     options: IVaultEntry['options'],
+    isNew = false,
   ): Promise<SignedZone> {
     const { vault } = this;
     const { clock } = this.parts;
@@ -282,6 +293,7 @@ export class ZoneSigning implements ISigning, IZoneKeys {
         identity,
         options,
         entry,
+        isNew,
         vault,
         clock,
         onChanged,
@@ -415,7 +427,10 @@ export class ZoneSigning implements ISigning, IZoneKeys {
   }
 
   private fail(id: string, message: string, error: unknown): void {
-    this.parts.logger.error('dnssec.failed', `${message} ("${id}")`, { zone: id, error });
+    // Another process took the store over, and sees to it.
+    const isTakenOver = error instanceof DcError && error.code === 'NOT_RUNNING';
+    const level = isTakenOver ? 'debug' : 'error';
+    this.parts.logger[level]('dnssec.failed', `${message} ("${id}")`, { zone: id, error });
   }
 
   private hold(zone: SignedZone | null, add: 1 | -1): void {
@@ -431,7 +446,7 @@ export class ZoneSigning implements ISigning, IZoneKeys {
 
   private hostedOf(id: string): IHosted {
     const hosted = this.hosted.get(id);
-    if (hosted === undefined) throw new DcError('ZONE_UNKNOWN', `There is no zone "${id}"`);
+    if (hosted === undefined) throw zoneUnknown(id);
     return hosted;
   }
 
