@@ -165,7 +165,7 @@ test('parse(): limits of records, of generated records, of bytes', () => {
   const many = read('$TTL 1\na A 1.2.3.4\nb A 1.2.3.4\nc A 1.2.3.4\nd A 1.2.3.4\n', { limits });
   assert.deepEqual(many.slice(3), ['line 5:1: error: d.example.org.: More than 3 records']);
   const generated = read('$GENERATE 1-4 a$ 1 A 1.2.3.$\n', { limits });
-  assert.deepEqual(generated, ['1:11: error: More than 3 records in all']);
+  assert.deepEqual(generated, ['line 1:11: error: More than 3 records in all']);
   assert.deepEqual(read(';'.repeat(91), { limits }), [
     '1:1: error: The file has more than 90 bytes',
   ]);
