@@ -167,7 +167,7 @@ test('parse(): limits of records, of generated records, of bytes', () => {
   const generated = read('$GENERATE 1-4 a$ 1 A 1.2.3.$\n', { limits });
   assert.deepEqual(generated, ['line 1:11: error: More than 3 records in all']);
   assert.deepEqual(read(';'.repeat(91), { limits }), [
-    '1:1: error: The file has more than 90 bytes',
+    'line 1:1: error: The file has more than 90 bytes',
   ]);
 });
 
