@@ -17,24 +17,29 @@ async function setup(context: TestContext) {
   const store = new MemoryStore();
   await store.open();
   const [clock, book, resolver] = [new ManualClock(), new StageBook(), new FakeResolver()];
-  const signing = new ZoneSigning({
-    store,
-    clock,
-    book,
-    logger: silentLogger,
-    resolver: () => resolver,
-    isInMemory: true,
-    dataDir: undefined,
-  });
-  await signing.load();
-  context.after(() => signing.stop());
+  /** Another one of the same store, as after a restart. */
+  const again = async () => {
+    const made = new ZoneSigning({
+      store,
+      clock,
+      book,
+      logger: silentLogger,
+      resolver: () => resolver,
+      isInMemory: true,
+      dataDir: undefined,
+    });
+    await made.load();
+    context.after(() => made.stop());
+    return made;
+  };
+  const signing = await again();
   const use = async (dnssec: boolean) =>
     signing.apply(await signing.prepare(identityOf({ name: id, dnssec })));
   await use(true);
   const states = () => signing.info(id).keys.map(({ state }) => state);
   const ds = () => signing.info(id).ds;
   const asked = () => resolver.asked.filter((text) => text === question).length;
-  return { signing, clock, book, resolver, use, states, ds, asked };
+  return { signing, clock, book, resolver, use, states, ds, asked, again };
 }
 
 test('the parent is asked only while a key waits for it, and less and less often', async (t) => {
@@ -109,6 +114,27 @@ test('a zone that is to be unsigned is, once the parent is proven to have no DS'
   resolver.set('child.example.org.', 'DS', { data: [], authenticated: true });
   await pass(clock, 3 * dayS);
   assert.equal(signing.info(id).enabled, false);
+});
+
+test('a DS at the parent that nothing proves keeps a zone signed, also after a restart', async (t) => {
+  const { signing, resolver, use, ds, again } = await setup(t);
+  resolver.set('child.example.org.', 'DS', { data: ds(), authenticated: false });
+  await use(false);
+  assert.deepEqual([signing.info(id).enabled, signing.info(id).withdrawing], [true, true]);
+  await signing.stop();
+  resolver.set('child.example.org.', 'DS', { data: [], authenticated: false });
+  const next = await again();
+  next.apply(await next.prepare(identityOf({ name: id, dnssec: false })));
+  assert.deepEqual([next.info(id).enabled, next.info(id).withdrawing], [true, true]);
+});
+
+test('without a DS at the parent, or any answer of it, a zone is unsigned at once', async (t) => {
+  for (const answer of [{ data: [], authenticated: false }, new Error('no network')]) {
+    const { signing, resolver, use } = await setup(t);
+    resolver.set('child.example.org.', 'DS', answer);
+    await use(false);
+    assert.equal(signing.info(id).enabled, false);
+  }
 });
 
 test('an answer that comes after the zone went changes nothing', async (t) => {

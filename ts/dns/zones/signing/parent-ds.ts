@@ -10,8 +10,8 @@ import type { IZoneBook } from '../types.ts';
 export type TParentDs =
   /** These DS, none if it has none: proven, or from a zone of ours. */
   | { readonly kind: 'known'; readonly rdatas: readonly Buffer[] }
-  /** Nothing that counts. */
-  | { readonly kind: 'unknown'; readonly reason: string };
+  /** Nothing that counts; `isLikely`: it has some, by an answer that nothing proves. */
+  | { readonly kind: 'unknown'; readonly reason: string; readonly isLikely: boolean };
 
 /** The DS text of a record: its data alone, or the whole line. */
 const linePattern = /^\S+\s+(?:\d+\s+)?(?:IN\s+)?DS\s+/i;
@@ -26,7 +26,7 @@ export async function parentDs(
   resolver: IResolver,
 ): Promise<TParentDs> {
   const parent = parentOf(apex);
-  if (parent === null) return { kind: 'unknown', reason: 'The root has no parent' };
+  if (parent === null) return unknown('The root has no parent');
   const hosted = book.closest(parent, options.view ?? null)?.served?.zone.node(apex);
   if (hosted?.has(recordType.NS) === true) {
     return { kind: 'known', rdatas: hosted.rrset(recordType.DS)?.rdatas ?? [] };
@@ -34,16 +34,20 @@ export async function parentDs(
   try {
     const found = await resolver.resolve(formatName(apex), 'DS');
     if (found.rcode !== 'NOERROR' && found.rcode !== 'NXDOMAIN') {
-      return { kind: 'unknown', reason: `The resolver answers ${found.rcode}` };
+      return unknown(`The resolver answers ${found.rcode}`);
     }
     if (!found.authenticated) {
-      return { kind: 'unknown', reason: 'The answer for the DS is not proven by DNSSEC' };
+      const isLikely = found.records.length > 0;
+      return unknown('The answer for the DS is not proven by DNSSEC', isLikely);
     }
     return { kind: 'known', rdatas: found.records.map(({ data }) => parseDsText(data)) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { kind: 'unknown', reason };
+    return unknown(error instanceof Error ? error.message : String(error));
   }
+}
+
+function unknown(reason: string, isLikely = false): TParentDs {
+  return { kind: 'unknown', reason, isLikely };
 }
 
 /** The rdata of a DS that somebody wrote. @throws RdataError */

@@ -15,7 +15,7 @@ import { zoneUnknown } from '../zone-base.ts';
 import { DsWatch } from './ds-watch.ts';
 import { dsText, dsWanted, isOfKeys, keyInfo, parseGiven } from './key-info.ts';
 import { type IVaultEntry, KeyVault, keysUnusable } from './key-vault.ts';
-import type { TParentDs } from './parent-ds.ts';
+import { parentDs, type TParentDs } from './parent-ds.ts';
 import { SignedZone } from './signed-zone.ts';
 import { algorithmWanted, dnssecOf } from './signing-options.ts';
 import { SigningRounds } from './signing-rounds.ts';
@@ -117,7 +117,9 @@ export class ZoneSigning implements ISigning, IZoneKeys {
     await this.leaving.get(zone.id);
     const current = this.hosted.get(zone.id)?.signed ?? null;
     const prepared =
-      current === null ? await this.prepareNew(zone, isNew) : this.prepareAgain(zone, current);
+      current === null
+        ? await this.prepareNew(zone, isNew)
+        : await this.prepareAgain(zone, current);
     this.hold(prepared.signed, 1);
     return prepared;
   }
@@ -224,10 +226,11 @@ export class ZoneSigning implements ISigning, IZoneKeys {
   }
 
   /** A zone that is signed already, or on its way to be unsigned. */
-  private prepareAgain(zone: IZoneIdentity, current: SignedZone): PreparedSigning {
+  private async prepareAgain(zone: IZoneIdentity, current: SignedZone): Promise<PreparedSigning> {
     const options = dnssecOf(zone.options);
     if (options === null) {
-      return new PreparedSigning(zone, current, current.isTrusted ? current.signing : null);
+      const isTrusted = current.isTrusted || current.isWithdrawing || (await this.mayHaveDs(zone));
+      return new PreparedSigning(zone, current, isTrusted ? current.signing : null);
     }
     checkAlgorithm(zone.id, algorithmWanted(options), current.algorithm);
     return new PreparedSigning(zone, current, current.candidate(options));
@@ -271,10 +274,18 @@ export class ZoneSigning implements ISigning, IZoneKeys {
       this.fail(zone.id, 'Cannot read DNSSEC keys of a zone that is not to be signed', error);
     }
     if (kept === null || kept.isOff) return new PreparedSigning(zone, null, null);
-    const isTrusted = kept.keys.keys.some(({ life }) => life.dsSeenS !== null);
+    const { keys, withdrawnS } = kept.keys;
+    const isTrusted = withdrawnS !== null || keys.some(({ life }) => life.dsSeenS !== null);
     if (!isTrusted) return new PreparedSigning(zone, null, null, { unused: kept });
     const signed = await this.begin(zone, kept, kept.options);
     return new PreparedSigning(zone, signed, signed.signing, { isNew: true });
+  }
+
+  /** For caution an answer counts that nothing proves: a DS without signatures makes a zone bogus. */
+  private async mayHaveDs(zone: IZoneIdentity): Promise<boolean> {
+    const { book, resolver } = this.parts;
+    const seen = await parentDs(zone, book, resolver());
+    return seen.kind === 'known' ? seen.rdatas.length > 0 : seen.isLikely;
   }
 
   private async begin(
