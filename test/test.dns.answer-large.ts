@@ -107,3 +107,34 @@ test('the name of a record set is a pointer only where a pointer reaches', () =>
     answer.map((record) => record.name),
   );
 });
+
+test('what is cut to a size is kept, for each size by itself, until the zone changes', () => {
+  const lines = Array.from({ length: 60 }, (_, n) => `mid A 10.1.0.${n}`);
+  const head = '$TTL 300\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\n';
+  const zones = new ZoneSet();
+  zones.set(zoneOf(`${head}${lines.join('\n')}\n`));
+  const answerer = new Answerer(zones);
+  const ask = (name: string, udpSize: number) => {
+    const query = queryFor(name, 'A', { edns: { ...plainEdns, udpSize } });
+    const length = answerer.answer(query, byUdp, out);
+    assert.ok(length <= udpSize, `${length} of ${udpSize} bytes`);
+    return decoded(Buffer.from(out.subarray(0, length)));
+  };
+  for (const [name, udpSize] of [
+    ['mid.example.org', 512],
+    ['MID.example.org', 600],
+    ['Mid.Example.org', 512],
+    ['mid.example.org', 700],
+    ['mid.example.org', 512],
+  ] as const) {
+    const message = ask(name, udpSize);
+    assert.ok(message.truncated);
+    assert.deepEqual(message.question[0]?.name, parseName(`${name}.`));
+    const others = message.answer.filter((record) => !record.name.equals(parseName(`${name}.`)));
+    assert.deepEqual(others, []);
+  }
+  zones.set(zoneOf(`${head}mid A 10.1.0.1\n`));
+  assert.equal(ask('mid.example.org', 512).answer.length, 1);
+  zones.set(zoneOf(`${head}${lines.join('\n')}\nmid 60 TXT "other"\n`));
+  assert.ok(ask('mid.example.org', 512).truncated);
+});

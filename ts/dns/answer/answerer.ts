@@ -29,6 +29,7 @@ import {
   udpSizeMin,
   withDefaults,
 } from './answerer-options.ts';
+import { CutAnswers } from './cut-answers.ts';
 import { encodeForDatagram, encodeSections } from './encode-sections.ts';
 import { type IForeignAnswer, type IForeignAnswers, isForeign } from './foreign-answers.ts';
 import { encodeForeign } from './foreign-message.ts';
@@ -92,6 +93,7 @@ export class Answerer implements IQueryHandler {
   private readonly usual = new UsualQuery();
   /** The answer that was made last when it could not be kept. */
   private reason: IExtendedError | null = null;
+  private readonly cuts = new CutAnswers();
   /** Whether a resolver has to go on from the answer that was made or found last. */
   private leads = false;
 
@@ -400,8 +402,10 @@ export class Answerer implements IQueryHandler {
     if (bytes.length + (opt === null ? 0 : optSize(opt)) > limit) {
       const room = limit - (opt === null ? 0 : optSize(opt));
       const isAll = client.transport === 'udp';
-      const sections = this.sectionsOf(question.name, question.type, dnssec, isAll);
-      bytes = encodeSections(question, sections, room);
+      const own = { ...question, name: lowerName(question.name) };
+      bytes = this.cuts.get(bytes, room, () =>
+        encodeSections(own, this.sectionsOf(own.name, own.type, dnssec, isAll), room),
+      );
     }
     if (opt !== null && isPadded) {
       const padding = paddingOption(bytes.length + optSize(opt), paddedBlockBytes);
