@@ -113,6 +113,7 @@ export class DcRouter {
       tls: { contexts: planes.web.contexts },
       lists: planes.lists,
       health: planes.healthSource,
+      guard: planes.guard,
       baseFolder: () => folderOf(this.file?.path),
     });
     planes.useResolver(this.dns.resolver);

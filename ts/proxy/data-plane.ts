@@ -4,6 +4,7 @@ import { type IClock, systemClock } from '../core/clock.ts';
 import type { EventBus } from '../core/event-bus.ts';
 import type { ILogger } from '../core/logger.ts';
 import { AddressLists } from '../net/address-list.ts';
+import type { DescriptorGuard } from '../net/descriptors.ts';
 import type { ITcpHandle } from '../net/handles.ts';
 import { LocalLimiters } from '../net/limiters.ts';
 import { type IHeldPort, PortTable } from '../net/port-table.ts';
@@ -56,6 +57,8 @@ export class DataPlane {
   readonly healthSource: HealthSource;
   /** Changes TCP entries, in all processes. */
   tcpTarget: SmartProxy | PooledTcp;
+  /** Refuses connections while file descriptors are short. */
+  readonly guard: DescriptorGuard;
   /** null: this process serves, or nothing was started yet. */
   workers: WorkerPool | null = null;
   /** Its code is loaded where there are to be workers. */
@@ -77,7 +80,8 @@ export class DataPlane {
     ...parts
   }: IDataPlaneParts) {
     const workers = parts.workers === 'auto' ? availableParallelism() : parts.workers;
-    const guard = announcingGuard(bus, logger);
+    this.guard = announcingGuard(bus, logger);
+    const { guard } = this;
     this.handed = new HandedPorts(new LocalPorts({ guard }), guard, { listensLate: true });
     const { handed } = this;
     const book =
