@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IMessage } from '../ts/dns/codec/message.ts';
 import { responseTo } from '../ts/dns/codec/message.ts';
-import { nameKey, parseName } from '../ts/dns/codec/name.ts';
+import { formatName, nameKey, parseName } from '../ts/dns/codec/name.ts';
 import type { IServer, IValidator, TResolverMode } from '../ts/dns/resolver/index.ts';
 import { Internet, record, records, resolverIn, settle, type TBehaviour } from './dns/internet.ts';
 
@@ -244,4 +244,25 @@ test('Forwarder: with a validator each step is validated, and DO and CD are sent
     const raw = await settle(internet, resolver.resolve('www.x', 'A', options));
     assert.deepEqual([raw.rcode, raw.authenticated], ['NOERROR', false]);
   }
+});
+
+test('Forwarder: the random case of a question is in no name of the answer', async () => {
+  const internet = new Internet();
+  let sent = '';
+  internet.on('192.0.2.53', (visit) => {
+    sent = formatName(visit.query.question[0]?.name ?? Buffer.of(0));
+    // As servers do whose names point into the question.
+    return upstream(`${sent} 60 MX 10 in.${sent}`)(visit);
+  });
+  const { records: found } = await ask(
+    internet,
+    forward(udp('192.0.2.53')),
+    'mailing.example',
+    'MX',
+  );
+  assert.notEqual(sent, sent.toLowerCase());
+  assert.deepEqual(
+    found.map(({ name, data }) => [name, data]),
+    [['mailing.example.', '10 in.mailing.example.']],
+  );
 });

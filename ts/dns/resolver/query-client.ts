@@ -119,11 +119,14 @@ export class QueryClient {
       dnssecOk: hasEdns && query.dnssecOk,
       paddingBlock: isPlain ? 0 : paddingBlock,
     };
-    if (server.protocol !== 'udp') return this.decode(await this.slow(server, message, budget));
+    if (server.protocol !== 'udp')
+      return decode(await this.slow(server, message, budget), query.name);
 
     const exchange = await this.byDatagram(server, message, budget);
-    if (exchange.kind === 'reply' && !isTruncated(exchange.bytes)) return this.decode(exchange);
-    if (exchange.kind !== 'reply' && exchange.kind !== 'suspect') return this.decode(exchange);
+    if (exchange.kind === 'reply' && !isTruncated(exchange.bytes))
+      return decode(exchange, query.name);
+    if (exchange.kind !== 'reply' && exchange.kind !== 'suspect')
+      return decode(exchange, query.name);
     const byStream = await this.slow(server, message, budget);
     if (
       byStream.kind === 'reply' &&
@@ -131,7 +134,7 @@ export class QueryClient {
     ) {
       servers.foldsCase(server);
     }
-    return this.decode(byStream);
+    return decode(byStream, query.name);
   }
 
   private async byDatagram(
@@ -202,14 +205,18 @@ export class QueryClient {
     else if (exchange.kind === 'timeout') servers.timedOut(server);
     else if (exchange.kind === 'failed' && !exchange.isOurs) servers.unreachable(server);
   }
+}
 
-  private decode(exchange: TExchange | { readonly kind: 'spent' }): TServerReply {
-    if (exchange.kind === 'suspect') return { kind: 'failed', reason: 'the answer may be forged' };
-    if (exchange.kind !== 'reply') return exchange;
-    const message = decodeMessage(exchange.bytes);
-    if (isMessageError(message)) return { kind: 'failed', reason: message.reason };
-    return { kind: 'reply', message };
-  }
+/** @param name that was asked for, in the case that it shall have in all of the answer. */
+function decode(exchange: TExchange | { readonly kind: 'spent' }, name: TName): TServerReply {
+  if (exchange.kind === 'suspect') return { kind: 'failed', reason: 'the answer may be forged' };
+  if (exchange.kind !== 'reply') return exchange;
+  const { bytes } = exchange;
+  // Compressed names end in the question: without this they would have its random case.
+  if (bytes.readUInt16BE(4) === 1) name.copy(bytes, headerBytes);
+  const message = decodeMessage(bytes);
+  if (isMessageError(message)) return { kind: 'failed', reason: message.reason };
+  return { kind: 'reply', message };
 }
 
 function isTruncated(bytes: Buffer): boolean {
