@@ -236,8 +236,12 @@ test('NodeTransport: HTTPS questions share a connection by HTTP/2, and outlive i
   };
   assert.deepEqual(await ask(['a.x', 'b.x', 'c.x']), ['NOERROR', 'NOERROR', 'NOERROR']);
   assert.equal(sessions.length, 1);
-  sessions[0]?.goaway();
-  sessions[0]?.close();
+  const first = sessions[0] ?? assert.fail('there is no connection');
+  const closed = once(first, 'close');
+  first.goaway();
+  first.close();
+  // Until the other side knows, a question may still be answered by it.
+  await closed;
   assert.deepEqual(await ask(['d.x']), ['NOERROR']);
   sessions[1]?.destroy();
   assert.deepEqual(await ask(['e.x']), ['NOERROR']);
