@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { IDcRouterOptions } from '../../ts_interfaces/index.ts';
 import type { IAskOrder } from './dns-asker.ts';
 import { faultPlaces, type INetZone, netZones, places, rootZone } from './dns-internet-zones.ts';
+import { knotHead, knotPlainZones } from './dns-peers.ts';
 import { findPeer, folderFor, run } from './peer.ts';
 
 const askerCommand = [process.execPath, join(import.meta.dirname, 'dns-asker.ts')];
@@ -298,23 +299,7 @@ function knotConfig(folder: string): string {
   const config = join(folder, 'knot.conf');
   writeFileSync(
     config,
-    `server:
-  rundir: ${folder}
-  listen: [${places.opt}@53, ${places.leafKnot}@53]
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: ${folder}
-log:
-  - target: stderr
-    any: info
-template:
-  - id: default
-    zonefile-sync: -1
-    journal-content: none
-    semantic-checks: off
-zone:
+    `${knotHead(folder, `[${places.opt}@53, ${places.leafKnot}@53]`)}${knotPlainZones}zone:
 ${zones.join('')}`,
   );
   return config;

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { knotHead } from './dns-peers.ts';
 import { folderFor, run, serve } from './peer.ts';
 
 /** A key that both sides know. */
@@ -83,18 +84,7 @@ export async function moveKnot(context: TestContext, mover: IMover): Promise<voi
   const config = join(folder, 'knot.conf');
   writeFileSync(
     config,
-    `server:
-  rundir: ${folder}
-  listen: 127.0.0.1@${port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: ${folder}
-log:
-  - target: stderr
-    any: info
-key:
+    `${knotHead(folder, `127.0.0.1@${port}`)}key:
   - id: ${key.name}
     algorithm: ${key.algorithm}
     secret: ${key.secret}

@@ -51,6 +51,31 @@ ${declared.join('\n')}
   return port;
 }
 
+/** What the configurations of Knot begin with. @param listen addresses, each with its port. */
+export function knotHead(folder: string, listen: string): string {
+  return `server:
+  rundir: ${folder}
+  listen: ${listen}
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+  udp-max-payload: 4096
+database:
+  storage: ${folder}
+log:
+  - target: stderr
+    any: info
+`;
+}
+
+/** Zones of files that Knot takes as they are, and leaves alone. */
+export const knotPlainZones = `template:
+  - id: default
+    zonefile-sync: -1
+    journal-content: none
+    semantic-checks: off
+`;
+
 /** Knot, without checks of what stands in a zone but those that it always makes. */
 export async function serveKnot(
   context: TestContext,
@@ -64,24 +89,7 @@ export async function serveKnot(
   const config = join(folder, 'knot.conf');
   writeFileSync(
     config,
-    `server:
-  rundir: ${folder}
-  listen: 127.0.0.1@${port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-  udp-max-payload: 4096
-database:
-  storage: ${folder}
-log:
-  - target: stderr
-    any: error
-template:
-  - id: default
-    zonefile-sync: -1
-    journal-content: none
-    semantic-checks: off
-zone:
+    `${knotHead(folder, `127.0.0.1@${port}`)}${knotPlainZones}zone:
 ${declared.join('')}`,
   );
   await serve(context, ['knotd', '-c', config], port);
